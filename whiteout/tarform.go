@@ -1,0 +1,27 @@
+package whiteout
+
+import (
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// tarForm is the aufs form in an archive: OCI image-spec, layer.md, "Whiteouts".
+// There the name alone decides: old archives have marks that are hard links to
+// .wh..wh.aufs, or that aren't empty.
+type tarForm struct{ aufs }
+
+func (tarForm) Format() Format { return FormatTar }
+
+func (tarForm) Decode(e Entry) (Mark, bool) {
+	if e.Mode&unix.S_IFMT == unix.S_IFDIR {
+		return Mark{}, false
+	}
+	return decodeAufsName(e.Name)
+}
+
+// IsBookkeeping tells of a name in an archive whether it is aufs' own, which is
+// neither a mark nor a file (Docker's unpack drops them too).
+func IsBookkeeping(name string) bool {
+	return strings.HasPrefix(name, aufsPrivate) && name != AufsOpaque
+}
