@@ -43,6 +43,10 @@ type Config struct {
 	// Ino32 folds inode numbers into 32 bits.
 	Ino32 bool
 
+	// Live looks at the layers again before every lookup, for people who
+	// change them under the mount.
+	Live bool
+
 	// Warn gets one line for each thing that works less well than asked
 	// for; nil drops them.
 	Warn func(line string)

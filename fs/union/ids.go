@@ -1,0 +1,231 @@
+package union
+
+import (
+	"golang.org/x/sys/unix"
+
+	"unionfs/fs/hostfs"
+	"unionfs/whiteout"
+)
+
+// ids turns owners of the layers into owners of the mount and back: as they
+// are, by ranges, squashed to one, or from user.containers.override_stat.
+type ids struct {
+	uids, gids           []IDRange
+	squashUID, squashGID *uint32
+	// overrides says that owner, mode and type stand in an xattr, so that no
+	// privilege is needed to change them.
+	overrides bool
+	// euid and egid are this process, which owns what it creates.
+	euid, egid uint32
+}
+
+// overflowID is what an id without a mapping shows as (/proc/sys/kernel/overflowuid).
+const overflowID = 65534
+
+const keepID = ^uint32(0)
+
+func newIDs(cfg Config, u *Union) ids {
+	return ids{
+		uids: cfg.UIDMap, gids: cfg.GIDMap,
+		squashUID: cfg.SquashUID, squashGID: cfg.SquashGID,
+		overrides: cfg.XattrPermissions > 0,
+		euid:      uint32(unix.Geteuid()), egid: uint32(unix.Getegid()),
+	}
+}
+
+func toMount(ranges []IDRange, id uint32) uint32 {
+	if len(ranges) == 0 {
+		return id
+	}
+	for _, r := range ranges {
+		if id >= r.Host && id-r.Host < r.Count {
+			return r.Container + (id - r.Host)
+		}
+	}
+	return overflowID
+}
+
+func toHost(ranges []IDRange, id uint32) (uint32, bool) {
+	if len(ranges) == 0 || id == keepID {
+		return id, true
+	}
+	for _, r := range ranges {
+		if id >= r.Container && id-r.Container < r.Count {
+			return r.Host + (id - r.Container), true
+		}
+	}
+	return 0, false
+}
+
+// host turns an owner of the mount into one of the layers. An id that has no
+// mapping is EINVAL, as chown(2) in a user namespace says.
+func (m *ids) host(uid, gid uint32) (uint32, uint32, error) {
+	hu, ok := toHost(m.uids, uid)
+	if !ok {
+		return 0, 0, unix.EINVAL
+	}
+	hg, ok := toHost(m.gids, gid)
+	if !ok {
+		return 0, 0, unix.EINVAL
+	}
+	return hu, hg, nil
+}
+
+// show turns a stat of the host, of the object name in dirfd, into the mount's.
+func (m *ids) show(dirfd int, name string, st *Attr) error {
+	overridden := false
+	if m.overrides {
+		o, ok, err := readOverride(dirfd, name, st)
+		if err != nil {
+			return err
+		}
+		if overridden = ok; ok {
+			applyOverride(st, o)
+		}
+	}
+	if !overridden {
+		st.Uid, st.Gid = toMount(m.uids, st.Uid), toMount(m.gids, st.Gid)
+	}
+	if m.squashUID != nil {
+		st.Uid = *m.squashUID
+	}
+	if m.squashGID != nil {
+		st.Gid = *m.squashGID
+	}
+	return nil
+}
+
+// copyOwner gives a staged copy the owner and mode of its source.
+func (m *ids) copyOwner(src place, st *unix.Statx_t, dirfd int, name string) error {
+	if m.overrides {
+		shown := *st
+		if err := m.show(src.h.fd, src.name, &shown); err != nil {
+			return err
+		}
+		return m.setOverride(dirfd, name, &shown)
+	}
+	if err := m.chown(dirfd, name, st.Uid, st.Gid); err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT == unix.S_IFLNK {
+		return nil
+	}
+	return hostfs.Chmod(dirfd, name, uint32(st.Mode)&0o7777)
+}
+
+// chown changes a host owner. Where owners are squashed the host's doesn't
+// matter, so a refusal doesn't either.
+func (m *ids) chown(dirfd int, name string, uid, gid uint32) error {
+	err := hostfs.Chown(dirfd, name, uid, gid)
+	if err == unix.EPERM && m.squashUID != nil {
+		return nil
+	}
+	return err
+}
+
+// mknod makes a special file, or a plain file that will be shown as one.
+func (m *ids) mknod(dirfd int, name string, mode uint32, rdev uint64) error {
+	if m.overrides {
+		mode, rdev = unix.S_IFREG|0o600, 0
+	}
+	return hostfs.Mknod(dirfd, name, mode, rdev)
+}
+
+func readOverride(dirfd int, name string, st *Attr) (whiteout.Override, bool, error) {
+	if t := st.Mode & unix.S_IFMT; t != unix.S_IFREG && t != unix.S_IFDIR {
+		return whiteout.Override{}, false, nil // can't carry user xattrs
+	}
+	var buf [128]byte
+	for _, attr := range whiteout.OverrideXattrs {
+		n, err := hostfs.Getxattr(dirfd, name, attr, buf[:])
+		if err == unix.ENODATA || err == unix.EOPNOTSUPP || err == unix.EPERM {
+			continue
+		}
+		if err != nil {
+			return whiteout.Override{}, false, err
+		}
+		if o, err := whiteout.ParseOverride(buf[:n]); err == nil {
+			return o, true, nil
+		}
+	}
+	return whiteout.Override{}, false, nil
+}
+
+func applyOverride(st *Attr, o whiteout.Override) {
+	st.Uid, st.Gid = o.UID, o.GID
+	t := uint32(st.Mode) & unix.S_IFMT
+	if o.Type != 0 {
+		t = o.Type
+		st.Rdev_major, st.Rdev_minor = o.Major, o.Minor
+	}
+	st.Mode = uint16(t | o.Mode&0o7777)
+}
+
+// setOverride writes owner, mode and type as shown. The host's mode keeps the
+// access that this process needs.
+func (m *ids) setOverride(dirfd int, name string, shown *Attr) error {
+	var host unix.Statx_t
+	if err := hostfs.Statx(dirfd, name, &host); err != nil {
+		return err
+	}
+	t := uint32(shown.Mode) & unix.S_IFMT
+	hostType := uint32(host.Mode) & unix.S_IFMT
+	if hostType != unix.S_IFREG && hostType != unix.S_IFDIR {
+		return nil // a real symlink, made because its owner is ours
+	}
+	o := whiteout.Override{UID: shown.Uid, GID: shown.Gid, Mode: uint32(shown.Mode) & 0o7777}
+	if t != hostType {
+		o.Type, o.Major, o.Minor = t, shown.Rdev_major, shown.Rdev_minor
+	}
+	if err := hostfs.Setxattr(dirfd, name, whiteout.OverrideXattr, o.Append(nil), 0); err != nil {
+		return err
+	}
+	access := uint32(0o600)
+	if hostType == unix.S_IFDIR {
+		access = 0o700
+	}
+	return hostfs.Chmod(dirfd, name, o.Mode&0o777|access)
+}
+
+// makeSymlink makes a symlink in the stage. Where the owner must stand in an
+// xattr, which a symlink can't carry, the target goes into a plain file that
+// copyOwner then marks; readlinkPlace reads both.
+func (u *Union) makeSymlink(dirfd int, name, target string) error {
+	if !u.ids.overrides {
+		return hostfs.Symlink(target, dirfd, name)
+	}
+	fd, err := hostfs.Open(dirfd, name, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer hostfs.Close(fd)
+	_, err = hostfs.Pwrite(fd, []byte(target), 0)
+	return err
+}
+
+func (u *Union) readlinkPlace(p place) (string, error) {
+	target, err := hostfs.Readlink(p.h.fd, p.name)
+	if err != unix.EINVAL || !u.ids.overrides {
+		return target, err
+	}
+	fd, err := hostfs.Open(p.h.fd, p.name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return "", err
+	}
+	defer hostfs.Close(fd)
+	buf := make([]byte, unix.PathMax)
+	n, err := hostfs.Pread(fd, buf, 0)
+	return string(buf[:n]), err
+}
+
+// Readlink answers a symlink's target.
+func (u *Union) Readlink(n *Inode) (target string, err error) {
+	if n.typ != unix.S_IFLNK {
+		return "", unix.EINVAL
+	}
+	err = u.withMeta(n, func(p place) error {
+		target, err = u.readlinkPlace(p)
+		return err
+	})
+	return target, err
+}

@@ -1,0 +1,183 @@
+package union
+
+import (
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"unionfs/fs/hostfs"
+	"unionfs/whiteout"
+)
+
+const (
+	xattrACLAccess  = "system.posix_acl_access"
+	xattrACLDefault = "system.posix_acl_default"
+)
+
+// diskName is the name under which the layers keep an attribute of the mount:
+// names that the layers use for themselves are escaped.
+func (u *Union) diskName(name string) (string, error) {
+	if u.cfg.NoXattrs {
+		return "", unix.EOPNOTSUPP
+	}
+	if u.cfg.NoACL && strings.HasPrefix(name, "system.posix_acl_") {
+		return "", unix.EOPNOTSUPP
+	}
+	if u.ids.overrides && whiteout.IsOverride(name) {
+		return "", unix.EPERM
+	}
+	return whiteout.Escape(name), nil
+}
+
+// GetXattr fills buf with the value and answers its size; with an empty buf
+// only the size.
+func (u *Union) GetXattr(n *Inode, name string, buf []byte) (size int, err error) {
+	disk, err := u.diskName(name)
+	if err != nil {
+		if err == unix.EPERM {
+			err = unix.ENODATA
+		}
+		return 0, err
+	}
+	err = u.withMeta(n, func(p place) error {
+		size, err = hostfs.Getxattr(p.h.fd, p.name, disk, buf)
+		return err
+	})
+	if err == nil && len(buf) > 0 && u.ids.mapped() && isACL(name) {
+		mapACL(buf[:size], u.ids.showUID, u.ids.showGID)
+	}
+	return size, err
+}
+
+func isACL(name string) bool { return name == xattrACLAccess || name == xattrACLDefault }
+
+// ListXattr fills buf with the names, each ended by a zero byte, and answers
+// the size; with an empty buf only the size.
+func (u *Union) ListXattr(n *Inode, buf []byte) (int, error) {
+	if u.cfg.NoXattrs {
+		return 0, unix.EOPNOTSUPP
+	}
+	var names []string
+	err := u.withMeta(n, func(p place) (err error) {
+		names, err = hostfs.ListxattrAll(p.h.fd, p.name)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	size := 0
+	for _, disk := range names {
+		name, ok := u.shownName(disk)
+		if !ok {
+			continue
+		}
+		if end := size + len(name) + 1; len(buf) > 0 {
+			if end > len(buf) {
+				return 0, unix.ERANGE
+			}
+			copy(buf[size:], name)
+			buf[end-1] = 0
+		}
+		size += len(name) + 1
+	}
+	return size, nil
+}
+
+func (u *Union) shownName(disk string) (string, bool) {
+	if u.ids.overrides && whiteout.IsOverride(disk) {
+		return "", false
+	}
+	if u.cfg.NoACL && isACL(disk) {
+		return "", false
+	}
+	return whiteout.Unescape(disk)
+}
+
+// SetXattr is setxattr(2). With killSgid an access ACL also drops sgid
+// (FUSE_SETXATTR_ACL_KILL_SGID).
+func (u *Union) SetXattr(n *Inode, name string, value []byte, flags int, killSgid bool) error {
+	disk, err := u.diskName(name)
+	if err != nil {
+		return err
+	}
+	if isACL(name) && u.ids.mapped() {
+		value = append([]byte(nil), value...)
+		if !mapACL(value, u.ids.hostUID, u.ids.hostGID) {
+			return unix.EINVAL
+		}
+	}
+	if err := u.copyUp(n, inMeta, all); err != nil {
+		return err
+	}
+	u.tree.RLock()
+	defer u.tree.RUnlock()
+	n.mu.Lock()
+	err = u.withMetaLocked(n, func(p place) error {
+		if name == xattrACLAccess && u.ids.overrides {
+			return u.setACLOverride(p, value, killSgid)
+		}
+		if err := hostfs.Setxattr(p.h.fd, p.name, disk, value, flags); err != nil {
+			return err
+		}
+		if !killSgid {
+			return nil
+		}
+		var st unix.Statx_t
+		if err := hostfs.Statx(p.h.fd, p.name, &st); err != nil || st.Mode&unix.S_ISGID == 0 {
+			return err
+		}
+		return hostfs.Chmod(p.h.fd, p.name, uint32(st.Mode)&0o7777&^unix.S_ISGID)
+	})
+	n.mu.Unlock()
+	if err == nil {
+		u.forgetInheritance(n)
+	}
+	return err
+}
+
+// setACLOverride keeps the mode, which an access ACL changes too, where the
+// union keeps modes. The ACL itself would be the host's to enforce against us,
+// so only one that says no more than a mode is kept.
+func (u *Union) setACLOverride(p place, value []byte, killSgid bool) error {
+	mode, extended, ok := aclMode(value)
+	if !ok {
+		return unix.EINVAL
+	}
+	if extended {
+		return unix.EOPNOTSUPP
+	}
+	var shown Attr
+	if err := u.statPlace(p, &shown); err != nil {
+		return err
+	}
+	perm := uint32(shown.Mode)&0o7000 | mode
+	if killSgid {
+		perm &^= unix.S_ISGID
+	}
+	shown.Mode = shown.Mode&unix.S_IFMT | uint16(perm)
+	return u.ids.setOverride(p.h.fd, p.name, &shown)
+}
+
+// RemoveXattr is removexattr(2). A lower object that doesn't have the
+// attribute is not copied up to say so.
+func (u *Union) RemoveXattr(n *Inode, name string) error {
+	disk, err := u.diskName(name)
+	if err != nil {
+		return err
+	}
+	if n.state.Load() == inLower {
+		if _, err := u.GetXattr(n, name, nil); err != nil {
+			return err
+		}
+	}
+	if err := u.copyUp(n, inMeta, all); err != nil {
+		return err
+	}
+	err = u.withMeta(n, func(p place) error {
+		return hostfs.Removexattr(p.h.fd, p.name, disk)
+	})
+	if err == nil {
+		u.forgetInheritance(n)
+	}
+	return err
+}
