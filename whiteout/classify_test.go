@@ -66,6 +66,7 @@ func TestClassifyUsersFiles(t *testing.T) {
 	d := handle(t, t.TempDir())
 	ns := hostNamespace(t, d)
 	check(t, makeEmpty(d, ".wh.mine"))
+	check(t, hostfs.Chmod(d, ".wh.mine", 0o644)) // user.* needs write permission
 	check(t, hostfs.Setxattr(d, ".wh.mine", ns.Name(PlainName), nil, 0))
 	check(t, makeEmpty(d, ".wh."))
 	check(t, makeEmpty(d, ".wh..."))
@@ -80,6 +81,7 @@ func TestClassifyUsersFiles(t *testing.T) {
 	hostfs.Close(fd)
 	// Without the directory's announcement an xattr makes no whiteout.
 	check(t, makeEmpty(d, "unannounced"))
+	check(t, hostfs.Chmod(d, "unannounced", 0o644))
 	check(t, hostfs.Setxattr(d, "unannounced", ns.Name(Whiteout), nil, 0))
 	plain, hides, opaque := classes(t, d)
 	slices.Sort(plain)

@@ -40,7 +40,8 @@ const (
 	UnionOrigin
 	// UnionLinks ties the names of a copied-up hard link together.
 	UnionLinks
-	// PlainName says of a file .wh.NAME that it is a user's own file.
+	// PlainName says of a file .wh.NAME that it is a user's own file. In the
+	// user namespace it must be set while the file is writable for us.
 	PlainName
 	// XWhiteouts says of an opaque directory that xattr whiteouts are in it.
 	XWhiteouts
