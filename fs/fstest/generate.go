@@ -17,6 +17,7 @@ type NameSpace struct {
 	Exists []string // set by Generate: paths that operations made
 	User   bool     // no operation that an ordinary user may not do
 	Mounts bool     // sequences hold Remount
+	Tidy   bool     // layers hold no whiteout that hides nothing
 }
 
 // Names are four names, three levels deep.

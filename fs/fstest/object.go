@@ -76,7 +76,7 @@ func (o *Object) line(opt SnapshotOptions) string {
 	if !opt.NoIDs {
 		add("owner=%d:%d", o.UID, o.GID)
 	}
-	if !opt.NoMtime {
+	if !opt.NoMtime && !(opt.NoDirMtime && isDir(o.Mode)) {
 		add("mtime=%s", o.Mtime)
 	}
 	o.addNlink(opt, add)

@@ -43,13 +43,19 @@ func (r Result) String() string {
 type Tolerance struct {
 	DirNlink      bool // directories count 1 or anything
 	UnlinkedNlink bool // link count of an open, unlinked directory
-	Mtime         bool // modification times
+	Mtime         bool // all modification times
+	DirMtime      bool // modification times of directories
+	FileNlink     bool // link counts of all else
+	Links         bool // which names are one inode
 	// Errno says whether two results of op that differ are both fine.
 	Errno func(op Op, got, want unix.Errno) bool
 }
 
 func (tol Tolerance) snapshot() SnapshotOptions {
-	return SnapshotOptions{DirNlink: !tol.DirNlink, NoMtime: tol.Mtime}
+	return SnapshotOptions{
+		DirNlink: !tol.DirNlink, NoMtime: tol.Mtime, NoDirMtime: tol.DirMtime,
+		NoNlink: tol.FileNlink, NoLinks: tol.Links,
+	}
 }
 
 // mismatch says how got differs from want, "" when it doesn't.
@@ -68,6 +74,9 @@ func (tol Tolerance) mismatch(op Op, got, want Result) string {
 	}
 	g, w := *got.Stat, *want.Stat
 	if isDir(g.Mode) && (tol.DirNlink || (tol.UnlinkedNlink && w.Nlink == 0)) {
+		g.Nlink = w.Nlink
+	}
+	if tol.FileNlink && !isDir(g.Mode) {
 		g.Nlink = w.Nlink
 	}
 	if g != w {

@@ -9,13 +9,14 @@ import (
 // SnapshotOptions switch fields of a snapshot off (or, where they say so, on).
 // The zero value compares everything that every POSIX file system keeps.
 type SnapshotOptions struct {
-	NoMtime  bool
-	NoNlink  bool
-	DirNlink bool // also the link counts of directories
-	NoXattrs bool
-	NoIDs    bool
-	NoLinks  bool // which names are one inode
-	Private  bool // also the overlay's own xattrs: for raw layers
+	NoMtime    bool
+	NoDirMtime bool // modification times of directories alone
+	NoNlink    bool
+	DirNlink   bool // also the link counts of directories
+	NoXattrs   bool
+	NoIDs      bool
+	NoLinks    bool // which names are one inode
+	Private    bool // also the overlay's own xattrs: for raw layers
 
 	// Since, when set, prints modification times after it (up to an hour
 	// past the present) as "now".

@@ -1,0 +1,12 @@
+package fstest
+
+import "testing"
+
+// TestKernelSequences learns where the kernel's overlayfs differs from the
+// model; the tolerance is the list in doc.go.
+func TestKernelSequences(t *testing.T) {
+	NeedRoot(t)
+	ns := Names()
+	ns.Tidy = true
+	Sequences{Names: ns, Count: 200, Length: 60, Tolerance: KernelTolerance}.Run(t, KernelMount)
+}
