@@ -44,7 +44,7 @@ func (u *Union) checkNew(parent *Inode, name string, s *New) error {
 		return unix.ENOTDIR
 	case u.upper == nil:
 		return unix.EROFS
-	case len(name) > nameMax:
+	case len(name) > NameMax:
 		return unix.ENAMETOOLONG
 	case s.typ() == unix.S_IFCHR && s.Rdev == 0:
 		return unix.EPERM // a whiteout in upper; ovl_create_object refuses too
@@ -205,16 +205,19 @@ func (u *Union) makeAt(dirfd int, name string, s *New, mode uint32) error {
 func (u *Union) makeStaged(d *dir, dirfd int, name string, s *New, own ownership, e *entry) error {
 	tmp := u.work.name()
 	stage := u.work.stage.fd
-	mode := own.mode & 0o777
+	mode := own.mode&0o777 | 0o600 // marks may have to be written
 	if s.typ() == unix.S_IFDIR {
 		mode |= 0o700
 	}
 	if err := u.makeAt(stage, tmp, s, mode); err != nil {
 		return err
 	}
-	err := u.dress(stage, tmp, s, own)
-	if err == nil && strings.HasPrefix(name, whiteout.AufsPrefix) && s.typ() == unix.S_IFREG {
+	var err error
+	if strings.HasPrefix(name, whiteout.AufsPrefix) && s.typ() == unix.S_IFREG {
 		err = u.mark(stage, tmp, whiteout.PlainName, "y")
+	}
+	if err == nil {
+		err = u.dress(stage, tmp, s, own)
 	}
 	if err == nil && s.typ() == unix.S_IFDIR && e != nil && (e.hasLower || e.whiteout) {
 		err = u.makeOpaque(stage, tmp)

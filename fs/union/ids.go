@@ -95,19 +95,23 @@ func (m *ids) show(dirfd int, name string, st *Attr) error {
 	return nil
 }
 
-// copyOwner gives a staged copy the owner and mode of its source.
+// copyOwner gives a staged copy the owner of its source. Its mode follows with
+// copyMode, because a mode without write permission keeps even an owner
+// without privilege from setting extended attributes (xattr(7)).
 func (m *ids) copyOwner(src place, st *unix.Statx_t, dirfd int, name string) error {
-	if m.overrides {
-		shown := *st
-		if err := m.show(src.h.fd, src.name, &shown); err != nil {
-			return err
-		}
-		return m.setOverride(dirfd, name, &shown)
+	if !m.overrides {
+		return m.chown(dirfd, name, st.Uid, st.Gid)
 	}
-	if err := m.chown(dirfd, name, st.Uid, st.Gid); err != nil {
+	shown := *st
+	if err := m.show(src.h.fd, src.name, &shown); err != nil {
 		return err
 	}
-	if st.Mode&unix.S_IFMT == unix.S_IFLNK {
+	return m.setOverride(dirfd, name, &shown)
+}
+
+// copyMode gives a staged copy the mode of its source.
+func (m *ids) copyMode(st *unix.Statx_t, dirfd int, name string) error {
+	if m.overrides || st.Mode&unix.S_IFMT == unix.S_IFLNK {
 		return nil
 	}
 	return hostfs.Chmod(dirfd, name, uint32(st.Mode)&0o7777)

@@ -19,7 +19,7 @@ func (u *Union) Link(n *Inode, parent *Inode, name string, attr *Attr) error {
 		return unix.ENOTDIR
 	case u.upper == nil:
 		return unix.EROFS
-	case len(name) > nameMax:
+	case len(name) > NameMax:
 		return unix.ENAMETOOLONG
 	}
 	if err := u.checkName(name); err != nil {

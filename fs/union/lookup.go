@@ -12,7 +12,7 @@ func (u *Union) Lookup(parent *Inode, name string, attr *Attr) (*Inode, error) {
 	if parent.dir == nil {
 		return nil, unix.ENOTDIR
 	}
-	if len(name) > nameMax {
+	if len(name) > NameMax {
 		return nil, unix.ENAMETOOLONG
 	}
 	u.tree.RLock()
@@ -25,7 +25,9 @@ func (u *Union) Lookup(parent *Inode, name string, attr *Attr) (*Inode, error) {
 	return u.lookupHeld(parent, name, attr)
 }
 
-const nameMax = 255
+// NameMax is the longest name, in bytes, as on every file system that can be
+// upper.
+const NameMax = 255
 
 // instantiate makes the inode of a name that nobody holds, with a reference.
 // The caller holds Union.tree and no table.

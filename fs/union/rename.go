@@ -17,7 +17,7 @@ func (u *Union) Rename(oldParent *Inode, oldName string, newParent *Inode, newNa
 		return unix.ENOTDIR
 	case flags&^(unix.RENAME_NOREPLACE|unix.RENAME_EXCHANGE) != 0:
 		return unix.EINVAL // RENAME_WHITEOUT would plant a whiteout in upper
-	case len(newName) > nameMax:
+	case len(newName) > NameMax:
 		return unix.ENAMETOOLONG
 	}
 	if err := u.checkName(newName); err != nil {

@@ -90,8 +90,8 @@ func (s *staged) copyData(n *Inode, limit int64) error {
 }
 
 // metadata gives the copy the source's owner, mode, extended attributes and
-// times, and says whose copy it is. Owner comes before mode and capabilities,
-// which a change of owner clears; times come last.
+// times, and says whose copy it is. The owner comes first, because a change of
+// owner clears mode bits and capabilities; times come last.
 func (s *staged) metadata(origin identity) error {
 	stage := s.u.work.stage.fd
 	if err := s.u.ids.copyOwner(s.src, s.st, stage, s.name); err != nil {
@@ -101,6 +101,9 @@ func (s *staged) metadata(origin identity) error {
 		return err
 	}
 	if err := s.marks(origin); err != nil {
+		return err
+	}
+	if err := s.u.ids.copyMode(s.st, stage, s.name); err != nil {
 		return err
 	}
 	return hostfs.Utimes(stage, s.name, timespec(s.st.Atime), timespec(s.st.Mtime))

@@ -1,0 +1,149 @@
+package fs
+
+import (
+	"encoding/binary"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"unionfs/fs/union"
+)
+
+// Open serves OPEN: never again, if the kernel can do without.
+func (f *face) Open(in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+	if f.has(fuse.CAP_NO_OPEN_SUPPORT) {
+		return fuse.ENOSYS
+	}
+	out.OpenFlags = fuse.FOPEN_KEEP_CACHE
+	return fuse.OK
+}
+
+// Release serves RELEASE, Flush FLUSH: there is nothing to do without handles.
+func (f *face) Release(in *fuse.ReleaseIn) fuse.Status { return fuse.ENOSYS }
+
+// Flush serves FLUSH.
+func (f *face) Flush(in *fuse.FlushIn) fuse.Status { return fuse.ENOSYS }
+
+// Access serves ACCESS: the kernel checks by itself (default_permissions).
+func (f *face) Access(in *fuse.AccessIn) fuse.Status { return fuse.ENOSYS }
+
+// Read serves READ.
+func (f *face) Read(in *fuse.ReadIn, buf []byte) (int, fuse.Status) {
+	n := f.nodes.get(in.NodeId)
+	if n == nil {
+		return 0, stale
+	}
+	got, err := f.u.Read(n, buf, int64(in.Offset))
+	return got, f.status(err)
+}
+
+// Write serves WRITE.
+func (f *face) Write(in *fuse.WriteIn, data []byte) (uint32, fuse.Status) {
+	n := f.nodes.get(in.NodeId)
+	if n == nil {
+		return 0, stale
+	}
+	kill := in.WriteFlags&fuse.WRITE_KILL_SUIDGID != 0
+	put, err := f.u.Write(n, data, int64(in.Offset), kill)
+	return uint32(put), f.status(err)
+}
+
+// Fsync serves FSYNC.
+func (f *face) Fsync(in *fuse.FsyncIn) fuse.Status {
+	n := f.nodes.get(in.NodeId)
+	if n == nil {
+		return stale
+	}
+	return f.status(f.u.Fsync(n, in.FsyncFlags&1 != 0))
+}
+
+// Fallocate serves FALLOCATE. The request doesn't say whether the caller may
+// keep suid bits; nobody but root has CAP_FSETID in practice.
+func (f *face) Fallocate(in *fuse.FallocateIn) fuse.Status {
+	n := f.nodes.get(in.NodeId)
+	if n == nil {
+		return stale
+	}
+	killed, err := f.u.Fallocate(n, in.Mode, int64(in.Offset), int64(in.Length), in.Uid != 0)
+	if killed {
+		f.attrChanged(in.NodeId)
+	}
+	return f.status(err)
+}
+
+// attrChanged makes the kernel ask for a node's attributes again. It must not
+// be called by the thread that the kernel waits for, which may hold the lock
+// that the notification needs.
+func (f *face) attrChanged(id uint64) {
+	go func() { _ = f.server.NotifyInvalInode(id, -1, 0) }()
+}
+
+// Lseek serves LSEEK.
+func (f *face) Lseek(in *fuse.LseekIn, out *fuse.LseekOut) fuse.Status {
+	n := f.nodes.get(in.NodeId)
+	if n == nil {
+		return stale
+	}
+	off, err := f.u.Lseek(n, int64(in.Offset), int(in.Whence))
+	out.Offset = uint64(off)
+	return f.status(err)
+}
+
+// CopyFileRange serves COPY_FILE_RANGE.
+func (f *face) CopyFileRange(in *fuse.CopyFileRangeIn) (uint64, fuse.Status) {
+	src, dst := f.nodes.get(in.NodeId), f.nodes.get(in.NodeIdOut)
+	if src == nil || dst == nil {
+		return 0, stale
+	}
+	copied, killed, err := f.u.CopyRange(src, int64(in.OffIn), dst, int64(in.OffOut), int64(in.Len), in.Uid != 0)
+	if killed {
+		f.attrChanged(in.NodeIdOut)
+	}
+	return uint64(copied), f.status(err)
+}
+
+// ioctl numbers of include/uapi/linux/fs.h, for 64-bit and 32-bit callers.
+const (
+	getFlags   = 0x80086601
+	getFlags32 = 0x80046601
+	setFlags   = 0x40086602
+	setFlags32 = 0x40046602
+)
+
+// Ioctl serves IOCTL: the inode flags, and ENOTTY for all that a plain file
+// system doesn't know.
+func (f *face) Ioctl(in *fuse.IoctlIn, inbuf []byte, out *fuse.IoctlOut, outbuf []byte) fuse.Status {
+	n := f.nodes.get(in.NodeId)
+	if n == nil {
+		return stale
+	}
+	switch in.Cmd {
+	case getFlags, getFlags32:
+		flags, err := f.u.Flags(n)
+		if err == nil && len(outbuf) >= 4 {
+			binary.NativeEndian.PutUint32(outbuf, flags)
+		}
+		return f.status(err)
+	case setFlags, setFlags32:
+		if len(inbuf) < 4 {
+			return fuse.EINVAL
+		}
+		return f.status(f.u.SetFlags(n, binary.NativeEndian.Uint32(inbuf)))
+	}
+	return fuse.Status(unix.ENOTTY)
+}
+
+// StatFs serves STATFS.
+func (f *face) StatFs(in *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {
+	var st unix.Statfs_t
+	if err := f.u.Statfs(&st); err != nil {
+		return f.status(err)
+	}
+	out.Blocks, out.Bfree, out.Bavail = st.Blocks, st.Bfree, st.Bavail
+	out.Files, out.Ffree = st.Files, st.Ffree
+	out.Bsize, out.Frsize, out.NameLen = uint32(st.Bsize), uint32(st.Frsize), union.NameMax
+	return fuse.OK
+}
+
+// SyncFs serves SYNCFS.
+func (f *face) SyncFs(in *fuse.InHeader) fuse.Status { return f.status(f.u.Sync()) }
