@@ -1,0 +1,114 @@
+# unionfs: "make" alone lists what can be made.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+FUZZTIME ?= 10s
+AS_ROOT  := $(filter 0,$(shell id -u))
+
+# What the tests, the demo and the soak need of Debian. gcc is for the race
+# detector alone; the program itself is built without C.
+TEST_PACKAGES := fuse3 mmdebstrap fuse-overlayfs attr acl libcap2-bin uidmap \
+	git sqlite3 e2fsprogs util-linux mount gcc libc6-dev ca-certificates
+DEMO_PACKAGES := fuse3 mmdebstrap attr uidmap
+SOAK_PACKAGES := fuse3 git sqlite3 postgresql postgresql-contrib stress-ng dbench fio
+
+# Tests really run and really mount: nothing of an earlier run is believed.
+GOTEST := go test -count=1 -timeout 10m
+# What mounts or speaks to the kernel, tested under every kind of user.
+PORTABLE := ./cmd/... ./fs/... ./whiteout/...
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## bin/unionfs, static, and its link bin/fuse-overlayfs
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/unionfs ./cmd/unionfs
+	@ln -sf unionfs bin/fuse-overlayfs
+
+.PHONY: deps
+deps: ## the Debian packages that the tests need
+	@.ci/packages $(TEST_PACKAGES)
+
+.PHONY: deps-demo
+deps-demo:
+	@.ci/packages $(DEMO_PACKAGES)
+
+.PHONY: deps-soak
+deps-soak: ## the Debian packages that the soak needs
+	@.ci/packages $(SOAK_PACKAGES)
+
+.PHONY: demo
+demo: build deps-demo ## a Debian root file system under unionfs, used for real
+	bench/demo.sh
+
+.PHONY: test
+test: deps lint build ## everything that is checked before a change goes in
+	$(MAKE) --no-print-directory $(if $(AS_ROOT),test-root test-namespace test-user,test-plain test-namespace)
+	@echo "make test: all tests passed"
+
+.PHONY: test-root
+test-root: ## the tests as root, with the race detector
+	UNIONFS_BIN=$(CURDIR)/bin/unionfs $(GOTEST) -race ./...
+
+.PHONY: test-plain
+test-plain: ## the tests as who you are
+	UNIONFS_BIN=$(CURDIR)/bin/unionfs $(GOTEST) ./...
+
+.PHONY: test-namespace
+test-namespace: ## the tests as root of a user namespace
+	UNIONFS_BIN=$(CURDIR)/bin/unionfs $(GOTEST) -exec $(CURDIR)/.ci/as-namespace-root $(PORTABLE)
+
+.PHONY: test-user
+test-user: ## the tests as an ordinary user (run by root)
+	UNIONFS_BIN=$(CURDIR)/bin/unionfs $(GOTEST) -exec $(CURDIR)/.ci/as-user $(PORTABLE)
+
+.PHONY: soak
+soak: build deps-soak ## git, go, sqlite, postgres, stress-ng, dbench and fio in a mount
+	bench/soak.sh
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go' 2>/dev/null || find . -name '*.go')); \
+		if [ -n "$$unformatted" ]; then echo "not formatted (make fmt): $$unformatted" >&2; exit 1; fi
+	go vet ./...
+	go vet -tags man ./cmd/unionfs
+	go tool staticcheck ./...
+
+.PHONY: fmt
+fmt: ## format the sources
+	gofmt -w $$(git ls-files '*.go' 2>/dev/null || find . -name '*.go')
+
+.PHONY: bench
+bench: ## the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## each fuzzer for FUZZTIME (10s)
+	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | while IFS=: read -r file func; do \
+		go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" || exit 1; \
+	done
+
+.PHONY: man
+man: ## the manual pages, in bin/man
+	mkdir -p bin/man
+	go run -tags man -ldflags '$(LDFLAGS)' ./cmd/unionfs man bin/man
+
+.PHONY: install
+install: build man ## program and manual pages, below DESTDIR and PREFIX
+	install -D -m 755 bin/unionfs $(DESTDIR)$(PREFIX)/bin/unionfs
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 bin/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+
+.PHONY: install-drop-in
+install-drop-in: install ## the same, and a link that takes fuse-overlayfs' place
+	ln -sf unionfs $(DESTDIR)$(PREFIX)/bin/fuse-overlayfs
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestDecide(t *testing.T) {
+	for line, want := range map[string]string{
+		"unionfs":                                "tree ",
+		"unionfs mount -o lowerdir=a t":          "mount -o lowerdir=a t",
+		"/usr/bin/unionfs mount --help":          "mount --help",
+		"unionfs -o lowerdir=a t":                "mount -o lowerdir=a t",
+		"unionfs -f -o lowerdir=a t":             "mount -f -o lowerdir=a t",
+		"unionfs overlay /t -o lowerdir=a,dev":   "mount overlay /t -o lowerdir=a,dev",
+		"unionfs --version":                      "mount --version",
+		"unionfs -V":                             "mount -V",
+		"unionfs --help":                         "tree --help",
+		"unionfs umount t":                       "tree umount t",
+		"unionfs umount -l t":                    "tree umount -l t",
+		"unionfs version":                        "tree version",
+		"unionfs completion bash":                "tree completion bash",
+		"unionfs mout t":                         "tree mout t",
+		"fuse-overlayfs -o lowerdir=a t":         "mount -o lowerdir=a t",
+		"fuse-overlayfs umount t -o lowerdir=a":  "mount umount t -o lowerdir=a",
+		"fuse-overlayfs":                         "mount ",
+		"whatever t -o lowerdir=a":               "mount t -o lowerdir=a",
+		"mount.unionfs overlay t -o lowerdir=a":  "helper overlay t -o lowerdir=a",
+		"/sbin/mount.fuse.unionfs s t -n -o ro":  "helper s t -n -o ro",
+		"mount.fuse-overlayfs s t -o lowerdir=a": "helper s t -o lowerdir=a",
+	} {
+		f := decide(strings.Fields(line))
+		got := map[formKind]string{formTree: "tree", formMount: "mount", formHelper: "helper"}[f.kind] +
+			" " + strings.Join(f.args, " ")
+		if got != want {
+			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestDecideWithoutArguments(t *testing.T) {
+	if f := decide(nil); f.kind != formTree {
+		t.Errorf("an empty argv is the form %v, want the tree", f.kind)
+	}
+}
