@@ -3,6 +3,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 )
@@ -20,9 +22,26 @@ func init() {
 					return usagef("man needs one directory to write to")
 				}
 				root.DisableAutoGenTag = true
+				for _, command := range root.Commands() {
+					command.Long = verbatim(command.Long)
+				}
 				header := &doc.GenManHeader{Title: "UNIONFS", Section: "1", Source: "unionfs " + ownVersion()}
 				return doc.GenManTree(root, header, args[0])
 			},
 		})
 	}
+}
+
+// verbatim turns tables of the help into what the generator prints as it is:
+// blocks of lines that are indented by four.
+func verbatim(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(line, "  ") {
+			lines[i] = "  " + line
+		} else if strings.HasSuffix(line, ":") {
+			lines[i] = line + "\n"
+		}
+	}
+	return strings.Join(lines, "\n")
 }

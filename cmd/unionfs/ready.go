@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -19,10 +20,17 @@ func findStarter(r *request) *starter {
 	if !ok {
 		return nil
 	}
+	takeName()
 	if fuse, ok := takeDescriptor(fuseEnv); ok {
 		r.config.FD = fuse
 	}
 	return &starter{os.NewFile(uintptr(fd), "ready")}
+}
+
+// takeName makes ps(1) and pgrep(1) show the name that we were called by: the
+// process was started from what a link of that name points at.
+func takeName() {
+	_ = os.WriteFile("/proc/self/comm", []byte(filepath.Base(os.Args[0])), 0)
 }
 
 // takeDescriptor reads a descriptor's number from the environment. The

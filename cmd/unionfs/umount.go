@@ -73,10 +73,10 @@ func detach(target string) error {
 	// An ordinary user's mount was made by fusermount3, which alone may
 	// take it away.
 	out, err := exec.Command("fusermount3", "-u", "-z", "--", target).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
+	if words := strings.TrimSpace(string(out)); err != nil && words != "" {
+		return errors.New(words)
 	}
-	return nil
+	return err
 }
 
 // plain puts words in the place of umount(2)'s errors that mislead.
