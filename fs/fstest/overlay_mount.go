@@ -22,10 +22,10 @@ func KernelMount(t *testing.T, layers Layers) Mounted {
 	NeedKernelOverlay(t)
 	opts := KernelOptions
 	switch {
-	case layers.ReadOnly: // these need an upper
-		opts = strings.ReplaceAll(opts, ",index=on", "")
 	case !trustedXattrs():
 		opts = "userxattr" // redirect_dir and metacopy are refused there
+	case layers.ReadOnly: // index needs an upper
+		opts = strings.ReplaceAll(opts, ",index=on", "")
 	}
 	k := &kernelMount{dirs: layers.Dirs(t), opts: opts, target: filepath.Join(openTempDir(t), "overlay")}
 	if err := os.Mkdir(k.target, 0o755); err != nil {

@@ -42,7 +42,7 @@ func (r Result) String() string {
 // difference that some file system has by design; the zero value is strict.
 type Tolerance struct {
 	DirNlink      bool // directories count 1 or anything
-	UnlinkedNlink bool // link count of an open, unlinked directory
+	UnlinkedNlink bool // link count of what is open and has no name left
 	Mtime         bool // all modification times
 	DirMtime      bool // modification times of directories
 	FileNlink     bool // link counts of all else
@@ -73,7 +73,7 @@ func (tol Tolerance) mismatch(op Op, got, want Result) string {
 		return ""
 	}
 	g, w := *got.Stat, *want.Stat
-	if isDir(g.Mode) && (tol.DirNlink || (tol.UnlinkedNlink && w.Nlink == 0)) {
+	if (isDir(g.Mode) && tol.DirNlink) || (tol.UnlinkedNlink && w.Nlink == 0) {
 		g.Nlink = w.Nlink
 	}
 	if tol.FileNlink && !isDir(g.Mode) {

@@ -65,7 +65,7 @@ var attrChecks = []check{
 		e.want("name too long", unix.Lsetxattr(e.p("low"), "user."+strings.Repeat("n", 251), nil, 0), unix.ERANGE)
 		e.agree()
 	}},
-	{name: "xattr/trusted", need: NeedRoot, run: func(e *env) {
+	{name: "xattr/trusted", who: root, run: func(e *env) {
 		e.do(Op{Kind: Setxattr, Path: "low", Name: "trusted.t", Data: "1"}, Op{Kind: Setxattr, Path: "sym", Name: "trusted.s", Data: "2"},
 			Op{Kind: Setxattr, Path: "pipe", Name: "trusted.p", Data: "3"}, Op{Kind: Remount}, Op{Kind: Getxattr, Path: "sym", Name: "trusted.s"},
 			Op{Kind: Listxattr, Path: "pipe"})
@@ -85,7 +85,7 @@ var attrChecks = []check{
 			}
 		}
 	}},
-	{name: "xattr/private-names-escaped", need: NeedRoot, run: func(e *env) {
+	{name: "xattr/private-names-escaped", who: root, run: func(e *env) {
 		e.must(unix.Lsetxattr(e.p("low"), "trusted.overlay.opaque", []byte("y"), 0))
 		e.must(unix.Lsetxattr(e.p("empty"), "trusted.overlay.opaque", []byte("y"), 0))
 		if v, err := getXattr(e.p("empty"), "trusted.overlay.opaque"); err != nil || v != "y" {

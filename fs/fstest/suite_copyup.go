@@ -19,12 +19,12 @@ var copyUpChecks = []check{
 	{name: "copyup/keeps-mode-times-xattrs", layers: Layers{Lower: []string{
 		"file f 0754 \"data\" mtime=1234567890.987654321 user.a=1 user.b=\"\\x00\\xff\"\ndir d 02751 mtime=1.000000001 user.d=d\nfile d/x"}},
 		run: func(e *env) { keepsAll(e, "f") }},
-	{name: "copyup/keeps-owner-acl-capabilities", need: NeedRoot, layers: Layers{Lower: []string{
+	{name: "copyup/keeps-owner-acl-capabilities", who: root, layers: Layers{Lower: []string{
 		"file f 0640 \"data\" owner=12:34 system.posix_acl_access=" + aclUser7 + " security.capability=" + fileCap + " trusted.t=t mtime=5.5\n" +
 			"file d/x owner=56:78\nowner d 9:10"}},
 		run: func(e *env) { keepsAll(e, "f") }},
 	{name: "copyup/keeps-type", run: func(e *env) { keepsType(e, "pipe", "socket", "sym") }},
-	{name: "copyup/keeps-type-of-devices", need: NeedRoot, layers: Layers{Lower: []string{
+	{name: "copyup/keeps-type-of-devices", who: root, layers: Layers{Lower: []string{
 		"char null 1 3 0622\nblock blk 240 7 0600\nchar nodriver 250 250 0600\nfifo pipe"}},
 		run: func(e *env) {
 			keepsType(e, "null", "blk", "nodriver")

@@ -9,7 +9,7 @@ import (
 
 // dataChecks: fallocate, holes, copies and syncs.
 var dataChecks = []check{
-	{name: "data/fallocate", layers: sparseLayers(), run: func(e *env) {
+	{name: "data/fallocate", run: func(e *env) {
 		for _, flags := range []int{0, unix.FALLOC_FL_KEEP_SIZE, unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE,
 			unix.FALLOC_FL_ZERO_RANGE, unix.FALLOC_FL_ZERO_RANGE | unix.FALLOC_FL_KEEP_SIZE} {
 			e.write("f", string(bytes.Repeat([]byte("z"), 10000)))

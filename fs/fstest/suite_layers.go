@@ -53,7 +53,7 @@ var layerChecks = []check{
 	}},
 	{name: "layers/whiteout-names-usable",
 		run: whNames},
-	{name: "layers/no-real-whiteout-through-the-mount", need: NeedRoot, run: func(e *env) {
+	{name: "layers/no-real-whiteout-through-the-mount", who: root, run: func(e *env) {
 		e.want("mknod char 0:0", unix.Mknod(e.p("wh"), unix.S_IFCHR|0o600, 0), unix.EPERM)
 		e.want("rename WHITEOUT", unix.Renameat2(unix.AT_FDCWD, e.p("high"), unix.AT_FDCWD, e.p("high2"), unix.RENAME_WHITEOUT), unix.EINVAL)
 		e.names("both", "- bottom\n- shared\n- top")

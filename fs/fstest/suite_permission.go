@@ -1,15 +1,21 @@
 package fstest
 
 import (
+	"encoding/binary"
 	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-// aclDefault hands down rwx for user 7, with mask r-x: default ACLs replace the
-// umask (acl(5), OBJECT CREATION AND DEFAULT ACLs).
-const aclDefault = "\x02\x00\x00\x00" + "\x01\x00\x07\x00\xff\xff\xff\xff" + "\x02\x00\x07\x00\x07\x00\x00\x00" +
+// aclDefault hands down rwx for a named user, with mask r-x: default ACLs
+// replace the umask (acl(5), OBJECT CREATION AND DEFAULT ACLs). The user is the
+// caller, the one id that every user namespace maps.
+var aclDefault = "\x02\x00\x00\x00" + "\x01\x00\x07\x00\xff\xff\xff\xff" + "\x02\x00\x07\x00" + id32(unix.Geteuid()) +
 	"\x04\x00\x05\x00\xff\xff\xff\xff" + "\x10\x00\x05\x00\xff\xff\xff\xff" + "\x20\x00\x00\x00\xff\xff\xff\xff"
+
+func id32(id int) string {
+	return string(binary.LittleEndian.AppendUint32(nil, uint32(id)))
+}
 
 // permissionChecks need no privilege: modes of what is created.
 var permissionChecks = []check{

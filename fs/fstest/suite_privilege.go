@@ -21,8 +21,8 @@ func ownLower() Layers {
 
 // privilegeChecks act as an ordinary user.
 var privilegeChecks = []check{
-	{name: "privilege/suid-cleared", need: NeedUser, layers: ownLower(), run: func(e *env) { AsUser(e, func() { suidCleared(e) }) }},
-	{name: "privilege/access", need: NeedRoot, layers: ownLower(), run: func(e *env) {
+	{name: "privilege/suid-cleared", who: user, layers: ownLower(), run: func(e *env) { AsUser(e, func() { suidCleared(e) }) }},
+	{name: "privilege/access", who: root, layers: ownLower(), run: func(e *env) {
 		AsUser(e, func() {
 			_, err := os.ReadFile(e.p("closed"))
 			e.want("read of root's file", err, unix.EACCES)
@@ -34,7 +34,7 @@ var privilegeChecks = []check{
 		})
 		e.content("closed", "c")
 	}},
-	{name: "privilege/sticky", need: NeedRoot, layers: ownLower(), run: func(e *env) {
+	{name: "privilege/sticky", who: root, layers: ownLower(), run: func(e *env) {
 		AsUser(e, func() {
 			e.want("unlink in a sticky directory", unix.Unlink(e.p("tmp/roots")), unix.EPERM)
 			e.want("rename in a sticky directory", unix.Rename(e.p("tmp/roots"), e.p("tmp/mine")), unix.EPERM)
@@ -42,7 +42,7 @@ var privilegeChecks = []check{
 			e.must(unix.Rmdir(e.p("tmp/own")))
 		})
 	}},
-	{name: "privilege/new-files-owner", need: NeedRoot, layers: ownLower(), run: func(e *env) {
+	{name: "privilege/new-files-owner", who: root, layers: ownLower(), run: func(e *env) {
 		AsUser(e, func() {
 			e.must(unix.Mkdir(e.p("u/d"), 0o755))
 			e.must(unix.Mkfifo(e.p("u/p"), 0o644))
@@ -57,12 +57,12 @@ var privilegeChecks = []check{
 			}
 		}
 	}},
-	{name: "privilege/chown-by-root-clears", need: NeedRoot, layers: ownLower(), run: func(e *env) {
+	{name: "privilege/chown-by-root-clears", who: root, layers: ownLower(), run: func(e *env) {
 		e.do(Op{Kind: Chown, Path: "u/chown", UID: 5, GID: 6}, Op{Kind: Stat, Path: "u/chown"},
 			Op{Kind: Write, Path: "u/write", Data: "by root"}, Op{Kind: Stat, Path: "u/write"})
 		e.agree()
 	}},
-	{name: "privilege/capability-dropped-by-write", need: NeedRoot, layers: Layers{Lower: []string{"file f \"x\" security.capability=" + fileCap}}, run: func(e *env) {
+	{name: "privilege/capability-dropped-by-write", who: root, layers: Layers{Lower: []string{"file f \"x\" security.capability=" + fileCap}}, run: func(e *env) {
 		f := e.open("f", os.O_WRONLY)
 		_, err := f.WriteAt([]byte("y"), 0)
 		e.must(err)
