@@ -61,7 +61,7 @@ func Mount(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dev, err := device0(cfg, u)
+	dev, err := connect(cfg, u)
 	if err != nil {
 		u.Close()
 		return nil, err
@@ -88,10 +88,10 @@ func (s *Server) serve() {
 	s.once.Do(func() { s.err = err; close(s.done) })
 }
 
-// device0 gets the FUSE descriptor: handed in, or from a mount of our own.
-func device0(cfg Config, u *union.Union) (*transport.Device, error) {
+// connect gets the FUSE descriptor: handed in, or from a mount of our own.
+func connect(cfg Config, u *union.Union) (*transport.Device, error) {
 	if cfg.FD >= 0 {
-		return transport.FromFD(cfg.FD), nil
+		return transport.FromFD(cfg.FD)
 	}
 	options := cfg.Options
 	if u.ReadOnly() {
