@@ -29,8 +29,7 @@ func (s Sequences) Against(t *testing.T, newMount, oracle NewMount) {
 		ops := Generate(rng, s.Length, ns)
 		run := func(ops []Op) string { return s.pair(t, newMount, oracle, layers, ops) }
 		if diff := run(ops); diff != "" {
-			small := Shrink(ops, func(ops []Op) bool { return run(ops) != "" })
-			t.Errorf("seed %d: %s\nlayers:\n%s\noperations: %s", seed, diff, layers, GoList(small))
+			report(t, int64(seed), layers, ops, diff, run)
 		}
 	}
 }

@@ -17,7 +17,6 @@ var verbs = map[string]func(b *builder, p string, args []string) error{
 	"random":   (*builder).random,
 	"sparse":   (*builder).sparse,
 	"symlink":  (*builder).symlink,
-	"link":     (*builder).symlink,
 	"hardlink": (*builder).hardlink,
 	"fifo":     nodeVerb(unix.S_IFIFO),
 	"sock":     nodeVerb(unix.S_IFSOCK),

@@ -58,8 +58,12 @@ func (g *generator) op(total int) Op {
 	panic("weights don't add up")
 }
 
-// path is one that is likely to exist, else any.
+// path is one that is likely to exist, else any. What the layers hold comes
+// often: its first change is where a union has most to do.
 func (g *generator) path() string {
+	if len(g.ns.Known) > 0 && g.Intn(10) < 4 {
+		return g.ns.Known[g.Intn(len(g.ns.Known))]
+	}
 	if len(g.ns.Exists) > 0 && g.Intn(10) < 7 {
 		return g.ns.Exists[g.Intn(len(g.ns.Exists))]
 	}

@@ -52,11 +52,9 @@ func (n *inode) grow(size int64) {
 	}
 }
 
-// resize is truncate(2): an unchanged size leaves the time alone.
+// resize is truncate(2). An unchanged size sets the time too: POSIX wants it of
+// ftruncate(), ext4 and tmpfs do it for both.
 func (n *inode) resize(size int64) {
-	if size == int64(len(n.data)) {
-		return
-	}
 	if size < int64(len(n.data)) {
 		n.data = n.data[:size:size]
 	}

@@ -56,10 +56,14 @@ func (s Sequences) one(t *testing.T, newMount NewMount, seed int64) {
 	ns.Known = layers.paths()
 	ops := Generate(rng, s.Length, ns)
 	run := func(ops []Op) string { return s.versusModel(t, newMount, layers, ops) }
-	diff := run(ops)
-	if diff == "" {
-		return
+	if diff := run(ops); diff != "" {
+		report(t, seed, layers, ops, diff, run)
 	}
+}
+
+// report makes a failing sequence small and prints it with its layers.
+func report(t *testing.T, seed int64, layers Layers, ops []Op, diff string, run func([]Op) string) {
+	t.Helper()
 	stop := time.Now().Add(shrinkTime)
 	small := Shrink(ops, func(ops []Op) bool { return time.Now().Before(stop) && run(ops) != "" })
 	if again := run(small); again != "" {
