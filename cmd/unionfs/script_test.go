@@ -22,6 +22,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("BIN", bin)
 			env.Setenv("PATH", bin+":"+os.Getenv("PATH")+":/usr/sbin:/sbin")
 			env.Values[heldKey{}] = map[string]*os.File{}
 			env.Defer(func() { sweep(env.WorkDir) })

@@ -5,6 +5,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"unionfs/fs/transport"
 )
 
 // answer does what signals ask for: SIGUSR1 prints the counters, all others
@@ -17,7 +19,7 @@ func answer(signals <-chan os.Signal, srv server, target string) {
 		case sig == unix.SIGUSR1:
 			fmt.Fprintln(stderr, srv.Stats())
 		case asked:
-			if err := detach(target); err != nil {
+			if err := transport.UnmountLazy(target); err != nil {
 				say("%v", err)
 			}
 		default:

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"os/exec"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -33,15 +30,19 @@ command says so: end its users first, or use --lazy.`,
 	return cmd
 }
 
-// umountAll goes on after a failure, and fails when one did.
-func umountAll(targets []string, lazy, force bool) error {
-	var errs []error
+// umountAll goes on after a failure, with a line for each; it answers the last.
+func umountAll(targets []string, lazy, force bool) (failed error) {
 	for _, target := range targets {
-		if err := umountOne(target, lazy, force); err != nil {
-			errs = append(errs, fmt.Errorf("umount %s: %w", target, err))
+		err := umountOne(target, lazy, force)
+		if err == nil {
+			continue
 		}
+		if failed != nil {
+			say("%v", failed)
+		}
+		failed = err
 	}
-	return errors.Join(errs...)
+	return failed
 }
 
 func umountOne(target string, lazy, force bool) error {
@@ -49,40 +50,25 @@ func umountOne(target string, lazy, force bool) error {
 	case force:
 		return umountForced(target, lazy)
 	case lazy:
-		return detach(target)
+		return transport.UnmountLazy(target)
 	}
 	return transport.Unmount(target)
 }
 
 // umountForced aborts the connection, for a server that hangs.
 func umountForced(target string, lazy bool) error {
-	flags := unix.MNT_FORCE
+	flags := unix.MNT_FORCE | unix.UMOUNT_NOFOLLOW
 	if lazy {
 		flags |= unix.MNT_DETACH
 	}
-	return plain(unix.Unmount(target, flags))
-}
-
-// detach takes the mount out of the tree at once. Its users keep what they
-// have open, and the server ends with the last of them.
-func detach(target string) error {
-	err := unix.Unmount(target, unix.MNT_DETACH)
-	if !errors.Is(err, unix.EPERM) {
-		return plain(err)
+	err := unix.Unmount(target, flags)
+	switch err {
+	case nil:
+		return nil
+	case unix.EPERM:
+		return fmt.Errorf("%s: only root may use --force; try --lazy", target)
+	case unix.EINVAL:
+		return fmt.Errorf("%s is not mounted", target)
 	}
-	// An ordinary user's mount was made by fusermount3, which alone may
-	// take it away.
-	out, err := exec.Command("fusermount3", "-u", "-z", "--", target).CombinedOutput()
-	if words := strings.TrimSpace(string(out)); err != nil && words != "" {
-		return errors.New(words)
-	}
-	return err
-}
-
-// plain puts words in the place of umount(2)'s errors that mislead.
-func plain(err error) error {
-	if errors.Is(err, unix.EINVAL) {
-		return errors.New("nothing is mounted there")
-	}
-	return err
+	return fmt.Errorf("%s: unmount: %w", target, err)
 }
