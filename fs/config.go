@@ -34,5 +34,5 @@ type Config struct {
 	// Debug prints every request to standard error.
 	Debug bool
 	// Log gets one line for each incident; nil drops them.
-	Log func(line string)
+	Log func(line string) `json:"-"`
 }

@@ -49,7 +49,7 @@ type Config struct {
 
 	// Warn gets one line for each thing that works less well than asked
 	// for; nil drops them.
-	Warn func(line string)
+	Warn func(line string) `json:"-"`
 }
 
 // RedirectMode is the meaning of the redirect_dir option.

@@ -73,26 +73,32 @@ func sameStamps(a, b []stamp) bool {
 	return true
 }
 
-// adopt gives the names that old had too their inodes and places.
+// adopt gives the names that old had too their inodes and places; the others
+// come as if they were made now.
 func (t *table) adopt(old *table) {
-	fresh := t.order
-	t.order, t.next = nil, old.next
-	kept := map[*entry]bool{}
-	for _, l := range old.order {
-		if l.e == nil {
-			continue
+	found := t.old
+	t.old, t.young, t.holes, t.subdirs = nil, nil, 0, 0
+	keep := func(places []listed) (kept []listed) {
+		for _, l := range places {
+			if l.e == nil {
+				continue
+			}
+			if e := t.get(l.e.name); e != nil && e.dtype == l.e.dtype && e.top == l.e.top {
+				e.inode, e.ino, e.cookie = l.e.inode, l.e.ino, l.cookie
+				kept = append(kept, listed{l.cookie, e})
+				t.count(e, 1)
+			}
 		}
-		if e := t.get(l.e.name); e != nil && e.dtype == l.e.dtype && e.top == l.e.top {
-			e.inode, e.ino, e.cookie = l.e.inode, l.e.ino, l.cookie
-			t.order = append(t.order, listed{l.cookie, e})
-			kept[e] = true
-		}
+		return kept
 	}
-	for _, l := range fresh {
-		if !kept[l.e] {
-			l.e.cookie = t.next
-			t.next++
-			t.order = append(t.order, listed{l.e.cookie, l.e})
+	was := func(e *entry) bool { o := old.get(e.name); return o != nil && o.cookie == e.cookie }
+	for i := range found {
+		found[i].e.cookie = 0
+	}
+	t.old, t.young = keep(old.old), keep(old.young)
+	for _, l := range found {
+		if !was(l.e) {
+			t.show(l.e)
 		}
 	}
 }

@@ -151,9 +151,9 @@ func (b *builder) finish() *table {
 			delete(b.t.names, name)
 		}
 	}
-	b.t.order = make([]listed, 0, len(b.order))
+	b.t.old = make([]listed, 0, len(b.order))
 	for _, e := range b.order {
-		b.t.show(e)
+		b.t.found(e)
 	}
 	return b.t
 }

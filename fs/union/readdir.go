@@ -7,9 +7,9 @@ type DirEntry struct {
 	Name string
 	Ino  uint64
 	Type uint8 // DT_*
-	// Cookie is where a listing that ends with this entry goes on. Cookies
-	// only grow, and hold whatever is made or removed meanwhile, also
-	// without anybody having the directory open.
+	// Cookie is where a listing that ends with this entry goes on. It holds
+	// whatever is made or removed meanwhile, also without anybody having
+	// the directory open.
 	Cookie uint64
 	// Inode and Attr are set by a listing with attributes, for all but "."
 	// and "..". The inode comes with a reference.
@@ -90,15 +90,13 @@ func (l *lister) next(batch []DirEntry, cookie uint64) ([]DirEntry, error) {
 		return nil, err
 	}
 	defer l.dir.dir.mu.RUnlock()
-	for _, at := range t.order[t.at(cookie+1):] {
-		if at.e == nil {
-			continue
-		}
+	t.after(cookie, func(e *entry) bool {
 		if len(batch) == cap(batch) {
-			break
+			return false
 		}
-		batch = append(batch, DirEntry{Name: at.e.name, Ino: at.e.ino, Type: at.e.dtype, Cookie: at.cookie})
-	}
+		batch = append(batch, DirEntry{Name: e.name, Ino: e.ino, Type: e.dtype, Cookie: e.cookie})
+		return true
+	})
 	return batch, nil
 }
 

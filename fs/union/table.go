@@ -34,31 +34,39 @@ type entry struct {
 func (e *entry) visible() bool { return e.top != topHidden }
 
 // table holds the names of a directory. It is guarded by dir.mu.
+//
+// A name's cookie is its place in listings for as long as it has the name.
+// Names that come later get smaller cookies, so that they are before wherever
+// a listing under way has got to, and a program that renames what it lists
+// comes to an end.
 type table struct {
 	names map[string]*entry
-	order []listed
-	holes int
-	next  uint64
+	// old are the names found when the table was built, in the order of
+	// their cookies; young those that came later, against that order.
+	old, young []listed
+	holes      int
 	// subdirs counts visible directories, for st_nlink.
 	subdirs int
 }
 
-// listed is a place in the listing; a removed entry leaves a hole, so that
-// cookies already handed out keep their order.
+// listed is a place in the listing; a removed entry leaves a hole.
 type listed struct {
 	cookie uint64
 	e      *entry
 }
 
-// firstCookie is the cookie of the first entry; "." and ".." come before it.
-const firstCookie = 3
+const (
+	// firstCookie is the smallest an entry gets; "." and ".." come before.
+	firstCookie = 3
+	// middleCookie is where old begins and young ends. All cookies fit 31
+	// bits, as 32-bit programs want them.
+	middleCookie = 1 << 30
+)
 
-func newTable() *table {
-	return &table{names: map[string]*entry{}, next: firstCookie}
-}
+func newTable() *table { return &table{names: map[string]*entry{}} }
 
 // visible counts the names that show.
-func (t *table) visible() int { return len(t.order) - t.holes }
+func (t *table) visible() int { return len(t.old) + len(t.young) - t.holes }
 
 func (t *table) get(name string) *entry {
 	if e := t.names[name]; e != nil && e.visible() {
@@ -67,13 +75,39 @@ func (t *table) get(name string) *entry {
 	return nil
 }
 
-// show gives the entry a place at the listing's end.
+// found gives an entry met while building its place.
+func (t *table) found(e *entry) {
+	e.cookie = middleCookie + uint64(len(t.old))
+	t.old = append(t.old, listed{e.cookie, e})
+	t.count(e, 1)
+}
+
+// show gives a new entry its place.
 func (t *table) show(e *entry) {
-	e.cookie = t.next
-	t.next++
-	t.order = append(t.order, listed{e.cookie, e})
+	e.cookie = middleCookie - 1
+	if k := len(t.young); k > 0 {
+		if t.young[k-1].cookie == firstCookie {
+			t.renumber()
+		}
+		e.cookie = t.young[k-1].cookie - 1
+	}
+	t.young = append(t.young, listed{e.cookie, e})
+	t.count(e, 1)
+}
+
+func (t *table) count(e *entry, by int) {
 	if e.dtype == dtDir {
-		t.subdirs++
+		t.subdirs += by
+	}
+}
+
+// renumber makes room after a thousand million creations. A listing under way
+// may then show a name twice.
+func (t *table) renumber() {
+	t.compact(0)
+	for i := range t.young {
+		t.young[i].cookie = middleCookie - 1 - uint64(i)
+		t.young[i].e.cookie = t.young[i].cookie
 	}
 }
 
@@ -81,12 +115,10 @@ func (t *table) show(e *entry) {
 // whiteout has to be remembered.
 func (t *table) hide(e *entry, whiteout bool) {
 	if e.cookie != 0 {
-		t.order[t.at(e.cookie)].e = nil
+		t.place(e.cookie).e = nil
 		t.holes++
-		t.compact()
-		if e.dtype == dtDir {
-			t.subdirs--
-		}
+		t.compact(64)
+		t.count(e, -1)
 	}
 	if !whiteout {
 		delete(t.names, e.name)
@@ -95,22 +127,54 @@ func (t *table) hide(e *entry, whiteout bool) {
 	t.names[e.name] = &entry{name: e.name, top: topHidden, whiteout: true, hasLower: e.hasLower, more: e.more}
 }
 
-// at is the index of the first place whose cookie is at least c.
-func (t *table) at(c uint64) int {
-	return sort.Search(len(t.order), func(i int) bool { return t.order[i].cookie >= c })
+// place finds the place with exactly this cookie.
+func (t *table) place(c uint64) *listed {
+	if c >= middleCookie {
+		return &t.old[t.oldAfter(c-1)]
+	}
+	return &t.young[t.youngAfter(c-1)]
 }
 
-// compact drops the holes when they outnumber the entries; cookies stay.
-func (t *table) compact() {
-	if t.holes < 64 || t.holes*2 < len(t.order) {
+// oldAfter is the index of the first old place behind the cookie.
+func (t *table) oldAfter(c uint64) int {
+	return sort.Search(len(t.old), func(i int) bool { return t.old[i].cookie > c })
+}
+
+// youngAfter is the index of the first young place behind the cookie, in the
+// listing's order, which is from the last to the first; -1 when there is none.
+func (t *table) youngAfter(c uint64) int {
+	return sort.Search(len(t.young), func(i int) bool { return t.young[i].cookie <= c }) - 1
+}
+
+// after calls each with the entries behind the cookie until it answers false.
+func (t *table) after(c uint64, each func(e *entry) bool) {
+	for i := t.youngAfter(c); i >= 0; i-- {
+		if e := t.young[i].e; e != nil && !each(e) {
+			return
+		}
+	}
+	for _, l := range t.old[t.oldAfter(c):] {
+		if l.e != nil && !each(l.e) {
+			return
+		}
+	}
+}
+
+// compact drops the holes when there are many, and more than half; cookies stay.
+func (t *table) compact(many int) {
+	if t.holes < many || t.holes*2 < len(t.old)+len(t.young) {
 		return
 	}
-	kept := t.order[:0]
-	for _, l := range t.order {
+	t.old, t.young, t.holes = withoutHoles(t.old), withoutHoles(t.young), 0
+}
+
+func withoutHoles(places []listed) []listed {
+	kept := places[:0]
+	for _, l := range places {
 		if l.e != nil {
 			kept = append(kept, l)
 		}
 	}
-	clear(t.order[len(kept):])
-	t.order, t.holes = kept, 0
+	clear(places[len(kept):])
+	return kept
 }
