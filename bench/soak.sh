@@ -57,7 +57,8 @@ run_git() {
 	cd "$union/repo"
 	git mv fmt fmt-renamed
 	echo change >>fmt-renamed/print.go
-	commit change -a || { git add -A && commit change; }
+	git add -A
+	commit change
 	git gc -q --prune=now
 	git fsck --full --strict
 	git_clean
@@ -150,7 +151,7 @@ attempt() {
 	printf '%-10s ' "$name"
 	# Not "if (…)": that would switch -e off inside.
 	set +e
-	(set -euo pipefail && "run_$name") >"$log" 2>&1 </dev/null
+	(set -euxo pipefail && "run_$name") >"$log" 2>&1 </dev/null
 	local status=$?
 	set -e
 	if [ $status = 0 ]; then
