@@ -43,8 +43,10 @@ func (f *face) Write(in *fuse.WriteIn, data []byte) (uint32, fuse.Status) {
 	if n == nil {
 		return 0, stale
 	}
-	kill := in.WriteFlags&fuse.WRITE_KILL_SUIDGID != 0
-	put, err := f.u.Write(n, data, int64(in.Offset), kill)
+	put, err := f.u.Write(n, data, int64(in.Offset), union.WriteMode{
+		KillSuid: in.WriteFlags&fuse.WRITE_KILL_SUIDGID != 0,
+		Late:     in.WriteFlags&fuse.WRITE_CACHE != 0 && f.has(fuse.CAP_WRITEBACK_CACHE),
+	})
 	return uint32(put), f.status(err)
 }
 

@@ -131,15 +131,29 @@ func (u *Union) Read(n *Inode, b []byte, off int64) (int, error) {
 	return hostfs.Pread(h.fd, b, off)
 }
 
-// Write writes b at off. With kill it also drops suid and sgid.
-func (u *Union) Write(n *Inode, b []byte, off int64, kill bool) (int, error) {
+// WriteMode says what kind of write it is.
+type WriteMode struct {
+	// KillSuid drops suid and sgid.
+	KillSuid bool
+	// Late says that the data comes from a cache some time after it was
+	// written: the file's mtime stays until SetAttr says another.
+	Late bool
+}
+
+// Write writes b at off.
+func (u *Union) Write(n *Inode, b []byte, off int64, mode WriteMode) (int, error) {
 	h, err := u.fileForWrite(n)
 	if err != nil {
 		return 0, err
 	}
 	defer h.release()
-	if kill {
+	if mode.KillSuid {
 		if _, err := u.killSuid(n); err != nil {
+			return 0, err
+		}
+	}
+	if mode.Late {
+		if err := u.keepMtime(n, h.fd); err != nil {
 			return 0, err
 		}
 	}

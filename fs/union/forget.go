@@ -43,6 +43,13 @@ func (u *Union) detach(n *Inode) []*Inode {
 	}
 	names := lockLinks(n)
 	defer unlockLinks(names)
+	if n.mtimeKept.Load() && n.idle() {
+		n.mu.RLock()
+		if err := u.restoreMtime(n); err != nil && n.orphan == "" {
+			u.warn("mtime of " + n.name + ": " + err.Error())
+		}
+		n.mu.RUnlock()
+	}
 	u.linksMu.Lock()
 	if !n.idle() || n.gone.Load() {
 		u.linksMu.Unlock()

@@ -50,6 +50,10 @@ type Inode struct {
 	// not be on disk yet.
 	unsynced atomic.Bool
 
+	// mtime is the file's while mtimeKept is set (mtime.go).
+	mtime     unix.StatxTimestamp
+	mtimeKept atomic.Bool
+
 	dir *dir // of directories
 }
 

@@ -140,18 +140,8 @@ func (u *Union) newNondir(parent *Inode, e *entry, ref *dirRef, p place, attr *A
 }
 
 // shareLinks makes the names of one file one inode. A lower file that was
-// copied up under another of its names is found through work's index. The
-// reference is taken under linksMu, which detach looks under.
+// copied up under another of its names is found through work's index.
 func (u *Union) shareLinks(n *Inode, parent *Inode, name string, attr *Attr) (*Inode, bool, error) {
-	u.linksMu.Lock()
-	defer u.linksMu.Unlock()
-	if old := u.links[n.ino]; old != nil && old.typ == n.typ {
-		old.mu.Lock()
-		defer old.mu.Unlock()
-		old.addLink(parent, name)
-		old.refs.Add(1)
-		return old, false, nil
-	}
 	fresh := true
 	if u.work != nil && u.work.isIndexed(n.ino) && !n.indexed {
 		if err := u.enterIndexed(n, attr); err != nil {
@@ -159,13 +149,34 @@ func (u *Union) shareLinks(n *Inode, parent *Inode, name string, attr *Attr) (*I
 		}
 		fresh = false
 	}
-	n.addLink(parent, name)
-	n.refs.Add(1)
-	u.links[n.ino] = n
 	if n.indexed {
 		nondirLinks(n, attr)
 	}
-	return n, fresh, nil
+	n.addLink(parent, name)
+	first := u.claim(n)
+	if first == n {
+		return n, fresh, nil
+	}
+	n.dropLink(parent, name)
+	first.mu.Lock()
+	defer first.mu.Unlock()
+	first.addLink(parent, name)
+	return first, false, nil
+}
+
+// claim answers the inode that stands for n's file, n itself unless another
+// name has brought one to life already, with a reference: taken under linksMu,
+// which detach looks under.
+func (u *Union) claim(n *Inode) *Inode {
+	u.linksMu.Lock()
+	defer u.linksMu.Unlock()
+	if old := u.links[n.ino]; old != nil && old.typ == n.typ {
+		n = old
+	} else {
+		u.links[n.ino] = n
+	}
+	n.refs.Add(1)
+	return n
 }
 
 // readUpper reads what upper's private attributes say of a file.

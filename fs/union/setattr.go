@@ -60,6 +60,9 @@ func (u *Union) SetAttr(n *Inode, c *Change, attr *Attr) error {
 	u.tree.RLock()
 	defer u.tree.RUnlock()
 	n.mu.Lock()
+	if c.Valid&(SetMtime|SetSize) != 0 {
+		u.mtimeKnown(n)
+	}
 	err := u.withMetaLocked(n, func(p place) error { return u.apply(n, p, c) })
 	n.mu.Unlock()
 	if err != nil {

@@ -32,7 +32,8 @@ type Union struct {
 	tree sync.RWMutex
 
 	linksMu sync.Mutex
-	links   map[uint64]*Inode // inodes with several names, by number
+	links   map[uint64]*Inode   // inodes with several names, by number
+	late    map[*Inode]struct{} // inodes whose mtime is kept (mtime.go)
 
 	dirIDs atomic.Uint64
 
@@ -44,7 +45,7 @@ type Union struct {
 // Open opens the layers, takes the upper for this process, sweeps what a
 // crash left in work and answers the union. Errors are sentences for the user.
 func Open(cfg Config) (*Union, error) {
-	u := &Union{cfg: cfg, inos: newInoMap(cfg.Ino32), links: map[uint64]*Inode{}, live: cfg.Live}
+	u := &Union{cfg: cfg, inos: newInoMap(cfg.Ino32), links: map[uint64]*Inode{}, late: map[*Inode]struct{}{}, live: cfg.Live}
 	budget := descriptorBudget()
 	u.dirs, u.files = newFDCache(budget/2), newFDCache(budget/4)
 	if err := u.openLayers(); err != nil {
@@ -107,6 +108,7 @@ func (u *Union) openRoot() (*Inode, error) {
 
 // Close gives everything back to the host. Nobody may use the union then.
 func (u *Union) Close() {
+	u.restoreMtimes()
 	u.dirs.close()
 	u.files.close()
 	if u.work != nil {
