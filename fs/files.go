@@ -59,14 +59,19 @@ func (f *face) Fsync(in *fuse.FsyncIn) fuse.Status {
 	return f.status(f.u.Fsync(n, in.FsyncFlags&1 != 0))
 }
 
-// Fallocate serves FALLOCATE. The request doesn't say whether the caller may
-// keep suid bits; nobody but root has CAP_FSETID in practice.
+// unasked is how data changes by requests that say nothing of suid bits: in
+// practice nobody but root has CAP_FSETID. Their mtime is the kernel's, too.
+func (f *face) unasked(uid uint32) union.WriteMode {
+	return union.WriteMode{KillSuid: uid != 0, Late: f.has(fuse.CAP_WRITEBACK_CACHE)}
+}
+
+// Fallocate serves FALLOCATE.
 func (f *face) Fallocate(in *fuse.FallocateIn) fuse.Status {
 	n := f.nodes.get(in.NodeId)
 	if n == nil {
 		return stale
 	}
-	killed, err := f.u.Fallocate(n, in.Mode, int64(in.Offset), int64(in.Length), in.Uid != 0)
+	killed, err := f.u.Fallocate(n, in.Mode, int64(in.Offset), int64(in.Length), f.unasked(in.Uid))
 	if killed {
 		f.attrChanged(in.NodeId)
 	}
@@ -97,7 +102,7 @@ func (f *face) CopyFileRange(in *fuse.CopyFileRangeIn) (uint64, fuse.Status) {
 	if src == nil || dst == nil {
 		return 0, stale
 	}
-	copied, killed, err := f.u.CopyRange(src, int64(in.OffIn), dst, int64(in.OffOut), int64(in.Len), in.Uid != 0)
+	copied, killed, err := f.u.CopyRange(src, int64(in.OffIn), dst, int64(in.OffOut), int64(in.Len), f.unasked(in.Uid))
 	if killed {
 		f.attrChanged(in.NodeIdOut)
 	}

@@ -18,6 +18,7 @@ type NameSpace struct {
 	User   bool     // no operation that an ordinary user may not do
 	Mounts bool     // sequences hold Remount
 	Tidy   bool     // layers hold no whiteout that hides nothing
+	Single bool     // layers hold no hard links
 }
 
 // Names are four names, three levels deep.

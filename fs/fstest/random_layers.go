@@ -58,7 +58,7 @@ func (r *layerWriter) entry(p string, depth int) {
 	case kind == 9:
 		r.hide(p, false)
 		r.line("symlink %s -> %s", p, r.ns.Names[r.Intn(len(r.ns.Names))])
-	case kind == 10 && len(r.files) > 0:
+	case kind == 10 && len(r.files) > 0 && !r.ns.Single:
 		r.hide(p, false)
 		r.line("hardlink %s = %s", p, r.files[r.Intn(len(r.files))])
 	default:

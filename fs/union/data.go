@@ -152,10 +152,8 @@ func (u *Union) Write(n *Inode, b []byte, off int64, mode WriteMode) (int, error
 			return 0, err
 		}
 	}
-	if mode.Late {
-		if err := u.keepMtime(n, h.fd); err != nil {
-			return 0, err
-		}
+	if err := u.before(n, h, mode); err != nil {
+		return 0, err
 	}
 	written, err := hostfs.Pwrite(h.fd, b, off)
 	if written > 0 {
@@ -164,18 +162,28 @@ func (u *Union) Write(n *Inode, b []byte, off int64, mode WriteMode) (int, error
 	return written, err
 }
 
-// Fallocate is fallocate(2). With kill it also drops suid and sgid; killed
-// tells whether there were any.
-func (u *Union) Fallocate(n *Inode, mode uint32, off, length int64, kill bool) (killed bool, err error) {
+// before readies a file for a change of its data.
+func (u *Union) before(n *Inode, h *handle, mode WriteMode) error {
+	if !mode.Late {
+		return nil
+	}
+	return u.keepMtime(n, h.fd)
+}
+
+// Fallocate is fallocate(2). killed tells whether suid or sgid were dropped.
+func (u *Union) Fallocate(n *Inode, mode uint32, off, length int64, how WriteMode) (killed bool, err error) {
 	h, err := u.fileForWrite(n)
 	if err != nil {
 		return false, err
 	}
 	defer h.release()
+	if err := u.before(n, h, how); err != nil {
+		return false, err
+	}
 	if err := hostfs.Fallocate(h.fd, mode, off, length); err != nil {
 		return false, err
 	}
-	if !kill {
+	if !how.KillSuid {
 		return false, nil
 	}
 	return u.killSuid(n)
@@ -198,7 +206,7 @@ func (u *Union) Lseek(n *Inode, off int64, whence int) (int64, error) {
 }
 
 // CopyRange is copy_file_range(2) inside the union.
-func (u *Union) CopyRange(src *Inode, srcOff int64, dst *Inode, dstOff, length int64, kill bool) (copied int64, killed bool, err error) {
+func (u *Union) CopyRange(src *Inode, srcOff int64, dst *Inode, dstOff, length int64, how WriteMode) (copied int64, killed bool, err error) {
 	to, err := u.fileForWrite(dst)
 	if err != nil {
 		return 0, false, err
@@ -209,11 +217,14 @@ func (u *Union) CopyRange(src *Inode, srcOff int64, dst *Inode, dstOff, length i
 		return 0, false, err
 	}
 	defer from.release()
+	if err := u.before(dst, to, how); err != nil {
+		return 0, false, err
+	}
 	copied, err = hostfs.CopyRange(to.fd, dstOff, from.fd, srcOff, length)
 	if copied > 0 {
 		err = nil
 	}
-	if kill && err == nil {
+	if how.KillSuid && err == nil {
 		killed, err = u.killSuid(dst)
 	}
 	return copied, killed, err
