@@ -84,7 +84,7 @@ func suidCleared(e *env) {
 	e.must(unix.Fallocate(int(f.Fd()), 0, 0, 100))
 	e.close(f)
 	// Not -1 for both: a FUSE server isn't told of a chown that changes nothing.
-	e.must(unix.Chown(e.p("u/chown"), -1, OtherUser))
+	e.must(unix.Chown(e.p("u/chown"), -1, int(e.lstat("u/chown").Gid)))
 	e.close(e.open("u/otrunc", os.O_WRONLY|os.O_TRUNC))
 	for _, p := range []string{"write", "truncate", "fallocate", "chown", "otrunc"} {
 		e.mode("u/"+p, 0o775)

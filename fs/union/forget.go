@@ -112,6 +112,9 @@ func unlockLinks(names []link) {
 func (u *Union) discard(n *Inode) {
 	u.files.drop(&n.file)
 	if n.orphan != "" {
+		if u.recordsOrigin(n.typ) {
+			u.forgetOrigin(n.orphan)
+		}
 		u.work.remove(n.orphan)
 	}
 	if n.dir == nil {

@@ -40,10 +40,8 @@ func (w *work) makeIndex() error {
 	if w.index != nil {
 		return nil
 	}
-	for _, path := range [...]string{privateName, privateName + "/" + indexName} {
-		if err := hostfs.Mkdir(w.fd, path, 0o700); err != nil && err != unix.EEXIST {
-			return err
-		}
+	if err := w.makePrivate(indexName); err != nil {
+		return err
 	}
 	fd, err := hostfs.OpenDir(w.fd, privateName+"/"+indexName)
 	if err != nil {

@@ -186,6 +186,9 @@ func (u *Union) readUpper(n *Inode, parent *Inode, e *entry, p place, attr *Attr
 		return err
 	}
 	n.state.Store(inUpper)
+	if u.recordsOrigin(n.typ) {
+		m.origin = u.recordedOrigin(attr)
+	}
 	if m.origin != (identity{}) {
 		if ino, ok := u.inos.known(m.origin); ok {
 			n.ino = ino

@@ -109,14 +109,16 @@ func (s *staged) metadata(origin identity) error {
 	return hostfs.Utimes(stage, s.name, timespec(s.st.Atime), timespec(s.st.Mtime))
 }
 
-// marks writes the private attributes. An object that can't carry any (a
-// symlink or device without privilege) does without an origin: its number
-// then changes at the next mount.
+// marks writes the private attributes, or notes in work what an object that
+// can't carry any would say.
 func (s *staged) marks(origin identity) error {
 	if !s.u.caps.Xattrs {
 		return nil
 	}
 	stage := s.u.work.stage.fd
+	if s.u.recordsOrigin(uint32(s.st.Mode) & unix.S_IFMT) {
+		return s.u.recordOrigin(s.name, origin)
+	}
 	err := s.u.mark(stage, s.name, whiteout.UnionOrigin, origin.String())
 	if err != nil && err != unix.EPERM && err != unix.EOPNOTSUPP {
 		return err
