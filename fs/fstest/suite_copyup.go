@@ -97,7 +97,7 @@ func keepsAll(e *env, p string) {
 	}
 	e.must(err)
 	e.must(unix.Close(fd))
-	if diff := Diff(before, e.tree()); diff != "" && e.tol.Mtime == false {
+	if diff := Diff(before, e.tree()); diff != "" && !e.tol.Mtime {
 		e.Errorf("opening for writing changed:\n%s", diff)
 	}
 }

@@ -136,16 +136,3 @@ func (n *Inode) dropLink(parent *Inode, name string) bool {
 	}
 	return false
 }
-
-// hasLink tells whether the name is known.
-func (n *Inode) hasLink(parent *Inode, name string) bool {
-	if n.parent == parent && n.name == name {
-		return true
-	}
-	for _, l := range n.others {
-		if l.parent == parent && l.name == name {
-			return true
-		}
-	}
-	return false
-}
