@@ -3,20 +3,51 @@ package transport
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
 // Device is an open FUSE connection.
-type Device struct{ fd int }
+type Device struct {
+	fd int
+
+	mu     sync.Mutex
+	held   bool // readers use it
+	closed bool
+}
 
 // FD is the descriptor; it stays the Device's.
 func (d *Device) FD() int { return d.fd }
 
-// Close gives the connection up. The kernel then answers ENOTCONN on the mount.
+// Close gives the connection up. The kernel then answers ENOTCONN on the mount,
+// if there still is one. While a Server serves, that waits for its end: a
+// reader in read(2) keeps the file open anyhow, and would next read whatever
+// got the same number.
 func (d *Device) Close() {
-	if d.fd >= 0 {
-		_ = unix.Close(d.fd)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	d.release()
+}
+
+func (d *Device) hold() {
+	d.mu.Lock()
+	d.held = true
+	d.mu.Unlock()
+}
+
+func (d *Device) drop() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.held = false
+	d.release()
+}
+
+// release closes the descriptor once. The caller holds mu.
+func (d *Device) release() {
+	if d.closed && !d.held && d.fd >= 0 {
+		_ = unix.Close(d.fd) // nothing was buffered
 		d.fd = -1
 	}
 }
@@ -32,7 +63,7 @@ func FromFD(fd int) (*Device, error) {
 		_ = unix.Close(dup)
 		return nil, fmt.Errorf("/dev/fd/%d: %w", fd, err)
 	}
-	return &Device{dup}, nil
+	return &Device{fd: dup}, nil
 }
 
 const devicePath = "/dev/fuse"
@@ -42,7 +73,7 @@ func openDevice() (*Device, error) {
 	fd, err := unix.Open(devicePath, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	switch {
 	case err == nil:
-		return &Device{fd}, nil
+		return &Device{fd: fd}, nil
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO):
 		return nil, errors.New("there is no " + devicePath + ": load the module (modprobe fuse), or in a container pass it in (--device " + devicePath + ")")
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):

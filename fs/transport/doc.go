@@ -5,18 +5,28 @@
 // # Nouns
 //
 // A Device is an open FUSE connection. A Server serves one Device. A reader is
-// a goroutine that reads requests and answers them itself; a hot reader is one
-// that waits in read(2), a spare one is parked. The watchdog wakes a spare when
-// the hot reader's handler takes long.
+// a goroutine, locked to its thread, that reads requests and answers them
+// itself. It is hot while it does so, stuck while its handler takes long, and
+// spare while it is parked. The watchdog sees that enough readers are hot. A
+// call is one request being answered.
 //
 // # Laws
 //
 //   - A request is answered by the reader that read it, with one write(2).
-//   - As long as any request can be read, somebody reads: slow handlers stall
-//     nobody but their callers.
+//   - One hot reader is the rule: the kernel wakes waiting readers in turn
+//     (fuse_dev_do_read waits exclusively), so that with two of them each
+//     request wakes a thread whose caches are cold, and costs half as much
+//     again.
+//   - Slow handlers stall nobody but their callers: a stuck reader is replaced.
+//     That holds up to maxReaders handlers under way at once.
+//   - An idle mount costs nothing: without requests nothing wakes up.
 //   - A malformed request is answered with an errno; a handler's panic with
 //     EIO. Neither ends the server.
-//   - In steady state a request allocates nothing.
+//   - In steady state LOOKUP, GETATTR, READDIRPLUS, FORGET, READ and WRITE
+//     allocate nothing.
+//   - The server never walks into its own mount, and starts no process once it
+//     is up.
 //
-// Server.mu guards the list of spare readers and is a leaf.
+// pool.mu guards the readers' accounting and is a leaf. The hot path takes no
+// lock.
 package transport

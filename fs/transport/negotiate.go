@@ -1,7 +1,7 @@
 package transport
 
 import (
-	"unsafe"
+	"fmt"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
@@ -19,7 +19,7 @@ const (
 // The request is shorter on kernels before 5.17, which know 32 flags.
 func serveInit(c *call) fuse.Status {
 	var in fuse.InitIn
-	copy(unsafe.Slice((*byte)(unsafe.Pointer(&in)), sizeOf[fuse.InitIn]()), c.in)
+	copy(bytesOf(&in), c.in)
 	o := &c.s.opts
 	out := output[fuse.InitOut](c)
 	out.Major, out.Minor = protocolMajor, min(in.Minor, protocolMinor)
@@ -27,10 +27,14 @@ func serveInit(c *call) fuse.Status {
 		return fuse.OK // the kernel asks again with a major version of ours
 	}
 	if in.Major < protocolMajor || in.Minor < oldestMinor {
-		c.s.log("the kernel speaks FUSE %d.%d; %d.%d is needed (Linux 4.20)", in.Major, in.Minor, protocolMajor, oldestMinor)
+		c.fatal = fmt.Errorf("the kernel speaks FUSE %d.%d; %d.%d is needed (Linux 4.20)", in.Major, in.Minor, protocolMajor, oldestMinor)
 		return fuse.Status(unix.EPROTO)
 	}
-	flags := in.Flags64() & (o.Want | fuse.CAP_INIT_EXT)
+	offered := in.Flags64()
+	if offered&fuse.CAP_INIT_EXT == 0 {
+		offered = uint64(in.Flags)
+	}
+	flags := offered & (o.Want | fuse.CAP_INIT_EXT)
 	out.Flags, out.Flags2 = uint32(flags), uint32(flags>>32)
 	out.MaxReadAhead = in.MaxReadAhead
 	if o.MaxReadAhead > 0 {
@@ -41,8 +45,8 @@ func serveInit(c *call) fuse.Status {
 	out.MaxBackground = uint16(o.MaxBackground)
 	out.CongestionThreshold = uint16(o.MaxBackground * 3 / 4)
 	out.MaxStackDepth = uint32(o.MaxStackDepth)
-	out.TimeGran = 1
+	out.TimeGran = o.TimeGran
 	c.s.negotiated.Store(flags)
-	c.s.readyOnce.Do(func() { close(c.s.ready) })
+	c.agreed = true
 	return fuse.OK
 }

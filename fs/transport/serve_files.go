@@ -1,8 +1,6 @@
 package transport
 
 import (
-	"unsafe"
-
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
@@ -32,9 +30,12 @@ func serveFsync(c *call) fuse.Status { return c.s.fs.Fsync(input[fuse.FsyncIn](c
 
 func serveRead(c *call) fuse.Status {
 	in := input[fuse.ReadIn](c)
-	n, code := c.s.fs.Read(in, c.space(in.Size))
-	c.size = n
-	return code
+	buf := c.space(in.Size)
+	if len(buf) < int(in.Size) {
+		return fuse.EIO // a short answer would be the end of the file
+	}
+	n, code := c.s.fs.Read(in, buf)
+	return c.filled(n, len(buf), code)
 }
 
 func serveWrite(c *call) fuse.Status {
@@ -56,11 +57,12 @@ func serveLseek(c *call) fuse.Status {
 }
 
 func serveCopyFileRange(c *call) fuse.Status {
-	in := *input[fuse.CopyFileRangeIn](c)
+	in := &c.copied
+	*in = *input[fuse.CopyFileRangeIn](c)
 	// The short form's answer has 32 bits; whole pages keep it aligned.
 	in.Len = min(in.Len, 1<<32-1<<16)
 	out := output[fuse.WriteOut](c)
-	n, code := c.s.fs.CopyFileRange(&in)
+	n, code := c.s.fs.CopyFileRange(in)
 	out.Size = uint32(n)
 	return code
 }
@@ -74,11 +76,18 @@ func serveCopyFileRange64(c *call) fuse.Status {
 
 func serveIoctl(c *call) fuse.Status {
 	in := input[fuse.IoctlIn](c)
+	given := c.payload()
+	if uint64(in.InSize) > uint64(len(given)) {
+		return fuse.EINVAL
+	}
 	out := output[fuse.IoctlOut](c)
 	room := c.out[outHeaderSize+c.size:]
-	buf := room[:min(int(in.OutSize), len(room))]
+	if uint64(in.OutSize) > uint64(len(room)) {
+		return fuse.EINVAL
+	}
+	buf := room[:in.OutSize]
 	clear(buf)
-	code := c.s.fs.Ioctl(in, c.payload(), out, buf)
+	code := c.s.fs.Ioctl(in, given[:in.InSize], out, buf)
 	c.size += len(buf)
 	return code
 }
@@ -91,59 +100,3 @@ func serveSyncfs(c *call) fuse.Status { return c.s.fs.SyncFs(c.header()) }
 
 // serveDestroy: Serve calls FileSystem.Destroy when every reader has come home.
 func serveDestroy(c *call) fuse.Status { return fuse.OK }
-
-func serveGetxattr(c *call) fuse.Status {
-	n, _, ok := name(c.payload())
-	if !ok {
-		return fuse.EINVAL
-	}
-	in := input[fuse.GetXAttrIn](c)
-	size, code := c.s.fs.GetXAttr(c.header(), n, c.space(in.Size))
-	return c.sized(in, size, code)
-}
-
-func serveListxattr(c *call) fuse.Status {
-	in := input[fuse.GetXAttrIn](c)
-	size, code := c.s.fs.ListXAttr(c.header(), c.space(in.Size))
-	return c.sized(in, size, code)
-}
-
-// sized answers the size alone when that was asked for.
-func (c *call) sized(in *fuse.GetXAttrIn, size int, code fuse.Status) fuse.Status {
-	if code != fuse.OK {
-		return code
-	}
-	if in.Size > 0 {
-		c.size = size
-		return fuse.OK
-	}
-	output[fuse.GetXAttrOut](c).Size = uint32(size)
-	return fuse.OK
-}
-
-func serveRemovexattr(c *call) fuse.Status {
-	n, _, ok := name(c.payload())
-	if !ok {
-		return fuse.EINVAL
-	}
-	return c.s.fs.RemoveXAttr(c.header(), n)
-}
-
-// serveSetxattr: the structure is longer when CAP_SETXATTR_EXT was agreed on.
-func serveSetxattr(c *call) fuse.Status {
-	rest := c.payload()
-	words := (*[2]uint32)(unsafe.Pointer(&c.in[inHeaderSize]))
-	in := fuse.SetXAttrIn{InHeader: *c.header(), Size: words[0], Flags: words[1]}
-	if c.s.Negotiated()&fuse.CAP_SETXATTR_EXT != 0 {
-		if len(rest) < 8 {
-			return fuse.EINVAL
-		}
-		in.SetXAttrFlags = *(*uint32)(unsafe.Pointer(&rest[0]))
-		rest = rest[8:]
-	}
-	n, value, ok := name(rest)
-	if !ok || uint64(in.Size) > uint64(len(value)) {
-		return fuse.EINVAL
-	}
-	return c.s.fs.SetXAttr(&in, n, value[:in.Size])
-}

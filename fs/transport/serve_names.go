@@ -15,7 +15,6 @@ func serveLookup(c *call) fuse.Status {
 }
 
 func serveForget(c *call) fuse.Status {
-	c.silent = true
 	in := input[fuse.ForgetIn](c)
 	c.s.fs.Forget(in.NodeId, in.Nlookup)
 	return fuse.OK
@@ -25,7 +24,6 @@ func serveForget(c *call) fuse.Status {
 type forgetOne struct{ node, lookups uint64 }
 
 func serveBatchForget(c *call) fuse.Status {
-	c.silent = true
 	count := *(*uint32)(unsafe.Pointer(&c.in[inHeaderSize]))
 	rest := c.payload()
 	size := sizeOf[forgetOne]()
@@ -83,13 +81,13 @@ func serveRmdir(c *call) fuse.Status {
 
 // serveRename serves the request without flags, whose structure is shorter.
 func serveRename(c *call) fuse.Status {
-	in := fuse.RenameIn{InHeader: *c.header(), Newdir: *(*uint64)(unsafe.Pointer(&c.in[inHeaderSize]))}
-	return c.rename(&in)
+	c.rename = fuse.RenameIn{InHeader: *c.header(), Newdir: *(*uint64)(unsafe.Pointer(&c.in[inHeaderSize]))}
+	return c.renamed(&c.rename)
 }
 
-func serveRename2(c *call) fuse.Status { return c.rename(input[fuse.RenameIn](c)) }
+func serveRename2(c *call) fuse.Status { return c.renamed(input[fuse.RenameIn](c)) }
 
-func (c *call) rename(in *fuse.RenameIn) fuse.Status {
+func (c *call) renamed(in *fuse.RenameIn) fuse.Status {
 	from, rest, ok := name(c.payload())
 	if !ok {
 		return fuse.EINVAL
@@ -124,8 +122,7 @@ func serveTmpfile(c *call) fuse.Status {
 
 func serveReadlink(c *call) fuse.Status {
 	target, code := c.s.fs.Readlink(c.header())
-	c.size = copy(c.space(uint32(len(target))), target)
-	return code
+	return c.filled(copy(c.space(uint32(len(target))), target), len(target), code)
 }
 
 func serveOpendir(c *call) fuse.Status {
@@ -138,16 +135,21 @@ func serveFsyncdir(c *call) fuse.Status { return c.s.fs.FsyncDir(input[fuse.Fsyn
 
 func serveReaddir(c *call) fuse.Status {
 	in := input[fuse.ReadIn](c)
-	list := fuse.NewDirEntryList(c.space(in.Size), in.Offset)
-	code := c.s.fs.ReadDir(in, list)
-	c.size = len(list.Bytes())
-	return code
+	return c.listed(c.s.fs.ReadDir(in, c.entries(in)))
 }
 
 func serveReaddirplus(c *call) fuse.Status {
 	in := input[fuse.ReadIn](c)
-	list := fuse.NewDirEntryList(c.space(in.Size), in.Offset)
-	code := c.s.fs.ReadDirPlus(in, list)
-	c.size = len(list.Bytes())
+	return c.listed(c.s.fs.ReadDirPlus(in, c.entries(in)))
+}
+
+// entries is a list that fills the reply itself.
+func (c *call) entries(in *fuse.ReadIn) *fuse.DirEntryList {
+	c.list = *fuse.NewDirEntryList(c.space(in.Size), in.Offset)
+	return &c.list
+}
+
+func (c *call) listed(code fuse.Status) fuse.Status {
+	c.size = len(c.list.Bytes())
 	return code
 }

@@ -4,19 +4,40 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// counters are written by the readers.
+// counters belong to one reader, so that counting shares no cache line.
 type counters struct {
 	calls, errors [maxOpcode]atomic.Uint64
-	promoted      atomic.Uint64
+}
+
+// count notes a request; opcodes that we don't know share a place.
+func (ct *counters) count(op uint32, code fuse.Status) {
+	if op >= maxOpcode {
+		op = 0
+	}
+	ct.calls[op].Add(1)
+	if code != fuse.OK {
+		ct.errors[op].Add(1)
+	}
+}
+
+func (ct *counters) add(other *counters) {
+	for op := range ct.calls {
+		ct.calls[op].Add(other.calls[op].Load())
+		ct.errors[op].Add(other.errors[op].Load())
+	}
 }
 
 // Stats is what a server has done so far.
 type Stats struct {
-	Ops      []OpStats // those that were called, by opcode
-	Promoted uint64    // readers added because of slow handlers
-	Readers  int
+	Ops []OpStats // those that were called, by opcode
+	// Promoted is how often a reader was added to those that were busy.
+	Promoted uint64
+	// Readers there are, Hot ones among them, and the most there have been.
+	Readers, Hot, MostReaders int
 }
 
 // OpStats counts one kind of request.
@@ -27,10 +48,18 @@ type OpStats struct {
 
 // Stats reads the counters.
 func (s *Server) Stats() Stats {
-	st := Stats{Promoted: s.stats.promoted.Load(), Readers: int(s.readers.Load())}
-	for op := range s.stats.calls {
-		if n := s.stats.calls[op].Load(); n > 0 {
-			st.Ops = append(st.Ops, OpStats{opName(uint32(op)), n, s.stats.errors[op].Load()})
+	p := &s.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var sum counters
+	sum.add(&p.past)
+	for r := range p.readers {
+		sum.add(&r.call.counts)
+	}
+	st := Stats{Promoted: p.promoted, Readers: len(p.readers), Hot: p.hot, MostReaders: p.most}
+	for op := range sum.calls {
+		if n := sum.calls[op].Load(); n > 0 {
+			st.Ops = append(st.Ops, OpStats{opName(uint32(op)), n, sum.errors[op].Load()})
 		}
 	}
 	return st
@@ -39,10 +68,10 @@ func (s *Server) Stats() Stats {
 // String is a table for people.
 func (st Stats) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-16s %12s %10s\n", "REQUEST", "CALLS", "ERRORS")
+	fmt.Fprintf(&b, "%-18s %12s %10s\n", "REQUEST", "CALLS", "ERRORS")
 	for _, op := range st.Ops {
-		fmt.Fprintf(&b, "%-16s %12d %10d\n", op.Name, op.Calls, op.Errors)
+		fmt.Fprintf(&b, "%-18s %12d %10d\n", op.Name, op.Calls, op.Errors)
 	}
-	fmt.Fprintf(&b, "readers %d, promoted %d\n", st.Readers, st.Promoted)
+	fmt.Fprintf(&b, "readers: %d, %d of them hot, at most %d so far; promoted %d times\n", st.Readers, st.Hot, st.MostReaders, st.Promoted)
 	return b.String()
 }
