@@ -16,6 +16,11 @@ func (u *Union) GetAttr(n *Inode, attr *Attr) error {
 // attrOf is GetAttr for a caller that holds Union.tree.
 func (u *Union) attrOf(n *Inode, attr *Attr) error {
 	n.mu.RLock()
+	if n.ghost != nil {
+		*attr = *n.ghost
+		n.mu.RUnlock()
+		return nil
+	}
 	p, err := u.metaPlace(n)
 	if err == nil {
 		err = u.statPlace(p, attr)
@@ -46,7 +51,13 @@ func (u *Union) statPlace(p place, attr *Attr) error {
 // work holds, more the lower names that still lead to the inode. The caller
 // holds n.mu.
 func nondirLinks(n *Inode, attr *Attr) {
-	if n.dir != nil || n.state.Load() == inLower {
+	if n.dir != nil {
+		return
+	}
+	if n.state.Load() == inLower {
+		if n.parent == nil && attr.Nlink > 0 {
+			attr.Nlink-- // its name is gone, which the layer doesn't know
+		}
 		return
 	}
 	if n.orphan != "" {

@@ -247,7 +247,7 @@ func (u *Union) publishFile(n *Inode, s *staged, state uint32, named bool) error
 	n.state.Store(state)
 	n.unsynced.Store(true)
 	u.files.drop(&n.file)
-	return nil
+	return u.embody(n)
 }
 
 // coverUpper says that upper now has the object of a lower name.

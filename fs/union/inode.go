@@ -50,6 +50,9 @@ type Inode struct {
 	// not be on disk yet.
 	unsynced atomic.Bool
 
+	// ghost is what stat says of a lower file without a name that was
+	// changed since (ghost.go).
+	ghost *Attr
 	// mtime is the file's while mtimeKept is set (mtime.go).
 	mtime     unix.StatxTimestamp
 	mtimeKept atomic.Bool

@@ -45,6 +45,9 @@ func (u *Union) SetAttr(n *Inode, c *Change, attr *Attr) error {
 	if done, err := u.setRemoved(n, c, attr); done {
 		return err
 	}
+	if done, err := u.setGhost(n, c, attr); done || err != nil {
+		return err
+	}
 	want, limit := inMeta, all
 	if c.Valid&SetSize != 0 {
 		want, limit = inUpper, c.Size
@@ -94,15 +97,7 @@ func (u *Union) setRemoved(n *Inode, c *Change, attr *Attr) (bool, error) {
 		return false, nil
 	}
 	last := &n.dir.last
-	if c.Valid&SetMode != 0 {
-		last.Mode = last.Mode&unix.S_IFMT | uint16(c.Mode&0o7777)
-	}
-	if c.Valid&SetUID != 0 {
-		last.Uid = c.UID
-	}
-	if c.Valid&SetGID != 0 {
-		last.Gid = c.GID
-	}
+	amend(last, c)
 	*attr = *last
 	return true, nil
 }
