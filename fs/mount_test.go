@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"unionfs/fs"
@@ -20,6 +22,9 @@ import (
 // serveVariable makes this test binary a server: a mount that is used must be
 // served by another process than the one that uses it.
 const serveVariable = "UNIONFS_TEST_SERVE"
+
+// noFileVariable is the server's limit of descriptors.
+const noFileVariable = "UNIONFS_TEST_NOFILE"
 
 func TestMain(m *testing.M) {
 	if spec := os.Getenv(serveVariable); spec != "" {
@@ -36,6 +41,11 @@ func serve(spec string) error {
 	var cfg fs.Config
 	if err := json.Unmarshal([]byte(spec), &cfg); err != nil {
 		return err
+	}
+	if limit, err := strconv.ParseUint(os.Getenv(noFileVariable), 10, 64); err == nil {
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: limit, Max: limit}); err != nil {
+			return err
+		}
 	}
 	cfg.Log = func(line string) { fmt.Fprintln(os.Stderr, line) }
 	cfg.Union.Warn = cfg.Log

@@ -22,6 +22,7 @@ type face struct {
 	timeout time.Duration
 	logLine func(string)
 	server  *transport.Server
+	trimmer trimmer
 }
 
 func (f *face) log(line string) {
@@ -67,7 +68,10 @@ func Mount(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	f := &face{u: u, nodes: newNodes(u.Root()), timeout: timeout, logLine: cfg.Log}
-	u.OnGone = f.nodes.gone
+	u.OnGone = func(n *union.Inode) {
+		f.nodes.gone(n)
+		f.trimmer.count()
+	}
 	f.server = transport.NewServer(dev, f, serving(cfg))
 	s := &Server{face: f, target: cfg.Target, own: cfg.FD < 0, dev: dev, done: make(chan struct{})}
 	go s.serve()
