@@ -144,8 +144,8 @@ func (u *Union) inheritanceOf(n *Inode, dirfd int) (*inheritance, error) {
 		return nil, err
 	}
 	i := &inheritance{setgid: st.Mode&unix.S_ISGID != 0, gid: st.Gid}
-	if !u.cfg.NoACL && !u.ids.overrides {
-		def, err := getDefaultACL(dirfd)
+	if !u.cfg.NoACL && !u.cfg.NoXattrs {
+		def, err := u.defaultACL(dirfd)
 		if err != nil {
 			return nil, err
 		}
@@ -155,10 +155,38 @@ func (u *Union) inheritanceOf(n *Inode, dirfd int) (*inheritance, error) {
 	return i, nil
 }
 
-func getDefaultACL(dirfd int) ([]byte, error) {
-	def, err := hostfs.GetxattrAll(dirfd, "", xattrACLDefault)
+func (u *Union) defaultACL(dirfd int) ([]byte, error) {
+	name := xattrACLDefault
+	if u.ids.isolates(name) {
+		name = isolated(name)
+	}
+	def, err := hostfs.GetxattrAll(dirfd, "", name)
 	if err == unix.ENODATA || err == unix.EOPNOTSUPP {
 		return nil, nil
 	}
 	return def, err
+}
+
+// aclChmod does to an access ACL what chmod does (__posix_acl_chmod_masq).
+func aclChmod(value []byte, mode uint32) bool {
+	var group, mask []byte
+	ok := aclEntries(value, func(tag, _ uint16, e []byte) {
+		switch tag {
+		case aclUserObj:
+			binary.LittleEndian.PutUint16(e[2:], uint16(mode>>6&aclPermission))
+		case aclGroupObj:
+			group = e
+		case aclMask:
+			mask = e
+		case aclOther:
+			binary.LittleEndian.PutUint16(e[2:], uint16(mode&aclPermission))
+		}
+	})
+	if mask != nil {
+		group = mask
+	}
+	if group != nil {
+		binary.LittleEndian.PutUint16(group[2:], uint16(mode>>3&aclPermission))
+	}
+	return ok && group != nil
 }

@@ -233,16 +233,26 @@ func (u *Union) makeStaged(d *dir, dirfd int, name string, s *New, own ownership
 
 // dress gives a staged object its owner, ACLs and mode.
 func (u *Union) dress(stage int, tmp string, s *New, own ownership) error {
+	if !u.ids.overrides && (own.hu != u.ids.euid || own.hg != u.ids.egid) {
+		if err := u.ids.chown(stage, tmp, own.hu, own.hg); err != nil {
+			return err
+		}
+	}
+	if err := u.dressACL(stage, tmp, own); err != nil {
+		return err
+	}
 	if u.ids.overrides {
 		shown := Attr{Uid: own.uid, Gid: own.gid, Mode: uint16(s.typ() | own.mode)}
 		shown.Rdev_major, shown.Rdev_minor = unix.Major(s.Rdev), unix.Minor(s.Rdev)
 		return u.ids.setOverride(stage, tmp, &shown)
 	}
-	if own.hu != u.ids.euid || own.hg != u.ids.egid {
-		if err := u.ids.chown(stage, tmp, own.hu, own.hg); err != nil {
-			return err
-		}
+	if s.typ() == unix.S_IFLNK || own.access != nil && own.mode&0o7000 == 0 {
+		return nil
 	}
+	return hostfs.Chmod(stage, tmp, own.mode)
+}
+
+func (u *Union) dressACL(stage int, tmp string, own ownership) error {
 	for _, acl := range [...]struct {
 		name  string
 		value []byte
@@ -250,14 +260,14 @@ func (u *Union) dress(stage int, tmp string, s *New, own ownership) error {
 		if acl.value == nil {
 			continue
 		}
+		if u.ids.isolates(acl.name) {
+			acl.name = isolated(acl.name)
+		}
 		if err := hostfs.Setxattr(stage, tmp, acl.name, acl.value, 0); err != nil {
 			return err
 		}
 	}
-	if s.typ() == unix.S_IFLNK || own.access != nil && own.mode&0o7000 == 0 {
-		return nil
-	}
-	return hostfs.Chmod(stage, tmp, own.mode)
+	return nil
 }
 
 func (u *Union) makeOpaque(dirfd int, name string) error {

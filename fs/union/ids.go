@@ -4,7 +4,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"unionfs/fs/hostfs"
-	"unionfs/whiteout"
 )
 
 // ids turns owners of the layers into owners of the mount and back: as they
@@ -133,62 +132,6 @@ func (m *ids) mknod(dirfd int, name string, mode uint32, rdev uint64) error {
 		mode, rdev = unix.S_IFREG|0o600, 0
 	}
 	return hostfs.Mknod(dirfd, name, mode, rdev)
-}
-
-func readOverride(dirfd int, name string, st *Attr) (whiteout.Override, bool, error) {
-	if t := st.Mode & unix.S_IFMT; t != unix.S_IFREG && t != unix.S_IFDIR {
-		return whiteout.Override{}, false, nil // can't carry user xattrs
-	}
-	var buf [128]byte
-	for _, attr := range whiteout.OverrideXattrs {
-		n, err := hostfs.Getxattr(dirfd, name, attr, buf[:])
-		if err == unix.ENODATA || err == unix.EOPNOTSUPP || err == unix.EPERM {
-			continue
-		}
-		if err != nil {
-			return whiteout.Override{}, false, err
-		}
-		if o, err := whiteout.ParseOverride(buf[:n]); err == nil {
-			return o, true, nil
-		}
-	}
-	return whiteout.Override{}, false, nil
-}
-
-func applyOverride(st *Attr, o whiteout.Override) {
-	st.Uid, st.Gid = o.UID, o.GID
-	t := uint32(st.Mode) & unix.S_IFMT
-	if o.Type != 0 {
-		t = o.Type
-		st.Rdev_major, st.Rdev_minor = o.Major, o.Minor
-	}
-	st.Mode = uint16(t | o.Mode&0o7777)
-}
-
-// setOverride writes owner, mode and type as shown. The host's mode keeps the
-// access that this process needs.
-func (m *ids) setOverride(dirfd int, name string, shown *Attr) error {
-	var host unix.Statx_t
-	if err := hostfs.Statx(dirfd, name, &host); err != nil {
-		return err
-	}
-	t := uint32(shown.Mode) & unix.S_IFMT
-	hostType := uint32(host.Mode) & unix.S_IFMT
-	if hostType != unix.S_IFREG && hostType != unix.S_IFDIR {
-		return nil // a real symlink, made because its owner is ours
-	}
-	o := whiteout.Override{UID: shown.Uid, GID: shown.Gid, Mode: uint32(shown.Mode) & 0o7777}
-	if t != hostType {
-		o.Type, o.Major, o.Minor = t, shown.Rdev_major, shown.Rdev_minor
-	}
-	if err := hostfs.Setxattr(dirfd, name, whiteout.OverrideXattr, o.Append(nil), 0); err != nil {
-		return err
-	}
-	access := uint32(0o600)
-	if hostType == unix.S_IFDIR {
-		access = 0o700
-	}
-	return hostfs.Chmod(dirfd, name, o.Mode&0o777|access)
 }
 
 // makeSymlink makes a symlink in the stage. Where the owner must stand in an

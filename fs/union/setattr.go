@@ -211,7 +211,10 @@ func (u *Union) applyOverride(n *Inode, p place, c *Change) error {
 		perm = c.Mode & 0o7777
 	}
 	shown.Mode = shown.Mode&unix.S_IFMT | uint16(perm)
-	return u.ids.setOverride(p.h.fd, p.name, &shown)
+	if err := u.ids.setOverride(p.h.fd, p.name, &shown); err != nil || c.Valid&SetMode == 0 {
+		return err
+	}
+	return u.chmodACL(p, perm)
 }
 
 // killSuid drops suid and sgid after a write; changed tells whether it did.

@@ -154,6 +154,9 @@ func (s *staged) xattrs() error {
 		}
 		value, err := hostfs.GetxattrAll(s.src.h.fd, s.src.name, name)
 		if err == nil {
+			if s.u.ids.isolates(name) {
+				name = isolated(name)
+			}
 			err = hostfs.Setxattr(s.u.work.stage.fd, s.name, name, value, 0)
 		}
 		if err != nil && !mayLose(name, err) {
@@ -168,7 +171,8 @@ func (s *staged) xattrs() error {
 // copyOwner writes.
 func (u *Union) carries(name string) bool {
 	if u.ids.overrides && whiteout.IsOverride(name) {
-		return false
+		_, carried := u.ids.unisolated(name)
+		return carried
 	}
 	if _, shown := whiteout.Unescape(name); !shown {
 		return false

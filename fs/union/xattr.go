@@ -26,6 +26,9 @@ func (u *Union) diskName(name string) (string, error) {
 	if u.ids.overrides && whiteout.IsOverride(name) {
 		return "", unix.EPERM
 	}
+	if u.ids.isolates(name) {
+		return isolated(name), nil
+	}
 	return whiteout.Escape(name), nil
 }
 
@@ -40,7 +43,11 @@ func (u *Union) GetXattr(n *Inode, name string, buf []byte) (size int, err error
 		return 0, err
 	}
 	err = u.withMeta(n, func(p place) error {
-		size, err = hostfs.Getxattr(p.h.fd, p.name, disk, buf)
+		if u.ids.isolates(name) {
+			size, err = u.getIsolated(p, name, buf)
+		} else {
+			size, err = hostfs.Getxattr(p.h.fd, p.name, disk, buf)
+		}
 		return err
 	})
 	if err == nil && len(buf) > 0 && u.ids.mapped() && isACL(name) {
@@ -68,7 +75,7 @@ func (u *Union) ListXattr(n *Inode, buf []byte) (int, error) {
 	size := 0
 	for _, disk := range names {
 		name, ok := u.shownName(disk)
-		if !ok {
+		if !ok || u.ids.overriddenTwice(disk, names) {
 			continue
 		}
 		if end := size + len(name) + 1; len(buf) > 0 {
@@ -85,7 +92,7 @@ func (u *Union) ListXattr(n *Inode, buf []byte) (int, error) {
 
 func (u *Union) shownName(disk string) (string, bool) {
 	if u.ids.overrides && whiteout.IsOverride(disk) {
-		return "", false
+		return u.ids.unisolated(disk)
 	}
 	if u.cfg.NoACL && isACL(disk) {
 		return "", false
@@ -114,7 +121,7 @@ func (u *Union) SetXattr(n *Inode, name string, value []byte, flags int, killSgi
 	n.mu.Lock()
 	err = u.withMetaLocked(n, func(p place) error {
 		if name == xattrACLAccess && u.ids.overrides {
-			return u.setACLOverride(p, value, killSgid)
+			return u.setACL(p, value, flags, killSgid)
 		}
 		if err := hostfs.Setxattr(p.h.fd, p.name, disk, value, flags); err != nil {
 			return err
@@ -133,29 +140,6 @@ func (u *Union) SetXattr(n *Inode, name string, value []byte, flags int, killSgi
 		u.forgetInheritance(n)
 	}
 	return err
-}
-
-// setACLOverride keeps the mode, which an access ACL changes too, where the
-// union keeps modes. The ACL itself would be the host's to enforce against us,
-// so only one that says no more than a mode is kept.
-func (u *Union) setACLOverride(p place, value []byte, killSgid bool) error {
-	mode, extended, ok := aclMode(value)
-	if !ok {
-		return unix.EINVAL
-	}
-	if extended {
-		return unix.EOPNOTSUPP
-	}
-	var shown Attr
-	if err := u.statPlace(p, &shown); err != nil {
-		return err
-	}
-	perm := uint32(shown.Mode)&0o7000 | mode
-	if killSgid {
-		perm &^= unix.S_ISGID
-	}
-	shown.Mode = shown.Mode&unix.S_IFMT | uint16(perm)
-	return u.ids.setOverride(p.h.fd, p.name, &shown)
 }
 
 // RemoveXattr is removexattr(2). A lower object that doesn't have the
