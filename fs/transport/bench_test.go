@@ -13,19 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// asClient names the environment variable that makes the test program a
-// client: a process of its own, as real users of a mount are. A client inside
-// the server's process would compete for its scheduler.
-const asClient = "TRANSPORT_TEST_CLIENT"
-
-func TestMain(m *testing.M) {
-	if what := os.Getenv(asClient); what != "" {
-		client(what)
-		return
-	}
-	os.Exit(m.Run())
-}
-
 // client stats a name below a directory, or an open file when there is no
 // name, so often as each line it reads says. It answers the nanoseconds.
 func client(what string) {
@@ -96,4 +83,3 @@ func BenchmarkGetattr(b *testing.B) { benchStat(b, mountFlat(b, newFlat()).path+
 func BenchmarkGetattr4(b *testing.B) { benchStat(b, mountFlat(b, newFlat()).path+"/plain\x1f", 4) }
 
 func BenchmarkLookupMiss(b *testing.B) { benchStat(b, mountFlat(b, newFlat()).path+"\x1fnone", 1) }
-

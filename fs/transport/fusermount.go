@@ -50,10 +50,23 @@ func helperPath() (string, error) {
 	return "", errors.New("mounting as an ordinary user needs fusermount3, which isn't installed: apt install fuse3 (or run as root, or in a user namespace)")
 }
 
+// helperFlags are what every fusermount3 knows (find_mount_flag) and an ordinary
+// user may say. Another word goes to the kernel, which refuses it, and "suid"
+// and "dev" would only earn a warning.
+var helperFlags = map[string]bool{
+	"ro": true, "rw": true, "nosuid": true, "nodev": true, "exec": true, "noexec": true,
+	"atime": true, "noatime": true, "sync": true, "async": true, "dirsync": true,
+}
+
 // helperString is the -o argument. A comma in a value would begin an option.
 func (o MountOptions) helperString() string {
 	p := o.parse()
-	options := append([]string{"fsname=" + escapeOption(o.source()), "subtype=" + escapeOption(o.subtype()), "default_permissions"}, p.names...)
+	options := []string{"fsname=" + escapeOption(o.source()), "subtype=" + escapeOption(o.subtype()), "default_permissions"}
+	for _, name := range p.names {
+		if helperFlags[name] {
+			options = append(options, name)
+		}
+	}
 	if p.allowOther {
 		options = append(options, "allow_other")
 	}

@@ -21,6 +21,10 @@ func Mount(target string, o MountOptions) (*Device, error) {
 	if err != unix.EPERM {
 		return d, err
 	}
+	if unix.Geteuid() == 0 {
+		// The helper has no more rights than root without capabilities.
+		return nil, fmt.Errorf("%s: mounting takes CAP_SYS_ADMIN: in a container give it --cap-add SYS_ADMIN, or use a user namespace (unshare -Urm)", target)
+	}
 	return mountByHelper(path, o)
 }
 
@@ -67,7 +71,10 @@ func mountDirectly(path string, o MountOptions) (*Device, error) {
 	}, p.data...)
 	err = unix.Mount(o.source(), path, "fuse."+o.subtype(), p.flags, strings.Join(data, ","))
 	if err == nil && p.private {
-		err = unix.Mount("", path, "", unix.MS_PRIVATE, "")
+		if err = unix.Mount("", path, "", unix.MS_PRIVATE, ""); err != nil {
+			_ = unix.Unmount(path, unix.MNT_DETACH) // the first error counts
+			err = fmt.Errorf("make it private: %w", err)
+		}
 	}
 	if err == nil {
 		return d, nil

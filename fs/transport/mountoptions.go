@@ -11,7 +11,10 @@ type MountOptions struct {
 	// Source and Subtype show in /proc/self/mountinfo; empty is "unionfs".
 	Source, Subtype string
 	// Options are general mount options as typed. Those that neither
-	// mount(2) nor FUSE knows are left out.
+	// mount(2) nor FUSE knows are left out; so is blksize, which is for
+	// block devices. default_permissions is always on, and so is allow_other
+	// where mount(2) is ours to call. allow_root, which only libfuse knows,
+	// counts as allow_other: permissions are checked all the same.
 	Options []string
 }
 
@@ -48,17 +51,33 @@ func (o MountOptions) parse() parsed {
 			p.names = append(p.names, option)
 			continue
 		}
-		key, _, _ := strings.Cut(option, "=")
+		key, value, _ := strings.Cut(option, "=")
 		switch key {
 		case "allow_other", "allow_root":
 			p.allowOther = true
 		case "private":
 			p.private = true
-		case "max_read", "context", "fscontext", "defcontext", "rootcontext":
+		case "max_read":
 			p.data = append(p.data, option)
+		case "context", "fscontext", "defcontext", "rootcontext":
+			if labelled() {
+				p.data = append(p.data, key+"="+quoteLabel(value))
+			}
 		}
 	}
 	return p
+}
+
+// labelled tells whether SELinux is there: without it the kernel takes labels
+// for unknown parameters and refuses the mount.
+func labelled() bool {
+	return unix.Access("/sys/fs/selinux/enforce", unix.F_OK) == nil
+}
+
+// quoteLabel keeps the commas of a label together
+// (selinux_sb_eat_lsm_opts).
+func quoteLabel(label string) string {
+	return `"` + strings.Trim(label, `"`) + `"`
 }
 
 func (o MountOptions) source() string { return orDefault(o.Source) }

@@ -11,12 +11,12 @@ import (
 
 // Unmount unmounts target. A busy mount is an error that says so.
 func Unmount(target string) error {
-	return unmount(target, unix.UMOUNT_NOFOLLOW, "-u")
+	return unmount(target, 0, "-u")
 }
 
 // UnmountLazy takes target out of sight now; it ends when nobody uses it.
 func UnmountLazy(target string) error {
-	return unmount(target, unix.UMOUNT_NOFOLLOW|unix.MNT_DETACH, "-uz")
+	return unmount(target, unix.MNT_DETACH, "-uz")
 }
 
 func unmount(target string, flags int, helperFlag string) error {
