@@ -15,6 +15,9 @@ func (f *face) Lookup(in *fuse.InHeader, name []byte, out *fuse.EntryOut) fuse.S
 	if parent == nil {
 		return stale
 	}
+	if len(name) == 1 && name[0] == '.' {
+		return f.again(parent, out)
+	}
 	var st union.Attr
 	// The union doesn't keep a looked-up name, so it needs no copy.
 	n, err := f.u.Lookup(parent, unsafe.String(unsafe.SliceData(name), len(name)), &st)
@@ -26,6 +29,18 @@ func (f *face) Lookup(in *fuse.InHeader, name []byte, out *fuse.EntryOut) fuse.S
 	if err != nil {
 		return f.status(err)
 	}
+	f.entryOut(out, n, &st)
+	return fuse.OK
+}
+
+// again serves the LOOKUP of "." by which the kernel finds an inode again that
+// somebody has a file handle of (fuse_get_dentry).
+func (f *face) again(n *union.Inode, out *fuse.EntryOut) fuse.Status {
+	var st union.Attr
+	if err := f.u.GetAttr(n, &st); err != nil {
+		return f.status(err)
+	}
+	n.Ref()
 	f.entryOut(out, n, &st)
 	return fuse.OK
 }

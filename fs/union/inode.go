@@ -39,6 +39,7 @@ type Inode struct {
 	others  []link    // further names known
 	lower   *lowerRef // the lower object it is or was copied up from
 	data    *lowerRef // where data is read while state is below inUpper
+	linked  bool      // the file had several names when it came to life
 	indexed bool      // work's index holds a name of it
 	// lowerNames counts the lower names that lead to an indexed inode.
 	lowerNames int

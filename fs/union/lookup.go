@@ -131,12 +131,18 @@ func (u *Union) newNondir(parent *Inode, e *entry, ref *dirRef, p place, attr *A
 	if err != nil {
 		return nil, false, err
 	}
-	if attr.Nlink < 2 {
+	if attr.Nlink < 2 || u.partsLinks(p) {
 		n.addLink(parent, e.name)
 		n.refs.Add(1)
 		return n, true, nil
 	}
 	return u.shareLinks(n, parent, e.name, attr)
+}
+
+// partsLinks tells whether the names of a lower file go separate ways at
+// copy-up, for want of an index, and so are separate files from the start.
+func (u *Union) partsLinks(p place) bool {
+	return !p.upper && u.upper != nil && !u.keepsIndex()
 }
 
 // shareLinks makes the names of one file one inode. A lower file that was
@@ -152,6 +158,7 @@ func (u *Union) shareLinks(n *Inode, parent *Inode, name string, attr *Attr) (*I
 	if n.indexed {
 		nondirLinks(n, attr)
 	}
+	n.linked = true
 	n.addLink(parent, name)
 	first := u.claim(n)
 	if first == n {

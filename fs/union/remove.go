@@ -40,8 +40,7 @@ func (u *Union) remove(parent *Inode, name string, isDir bool) error {
 // with a reference, ready to lose it: a lower file with several names first
 // gets its place in the index, so that its link count stays right.
 func (u *Union) victim(parent *Inode, name string, isDir bool) (*Inode, error) {
-	var attr Attr
-	n, err := u.Lookup(parent, name, &attr)
+	n, err := u.held(parent, name)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +49,7 @@ func (u *Union) victim(parent *Inode, name string, isDir bool) (*Inode, error) {
 		err = unix.ENOTDIR
 	case !isDir && n.dir != nil:
 		err = unix.EISDIR
-	case n.dir == nil && n.state.Load() == inLower && attr.Nlink > 1 && u.keepsIndex():
+	case n.dir == nil && n.state.Load() == inLower && n.linked && u.keepsIndex():
 		err = u.indexOnly(n)
 	}
 	if err != nil {
@@ -58,6 +57,26 @@ func (u *Union) victim(parent *Inode, name string, isDir bool) (*Inode, error) {
 		return nil, err
 	}
 	return n, nil
+}
+
+// held answers the inode of a name with a reference, without a look at the
+// host when the inode is there.
+func (u *Union) held(parent *Inode, name string) (*Inode, error) {
+	u.tree.RLock()
+	defer u.tree.RUnlock()
+	t, err := u.rlock(parent.dir)
+	if err != nil {
+		return nil, err
+	}
+	if e := t.get(name); e != nil && e.inode != nil {
+		n := e.inode
+		n.refs.Add(1)
+		parent.dir.mu.RUnlock()
+		return n, nil
+	}
+	parent.dir.mu.RUnlock()
+	var attr Attr
+	return u.lookupHeld(parent, name, &attr)
 }
 
 // indexOnly copies a lower file's metadata to the index without a name.

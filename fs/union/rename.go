@@ -86,12 +86,11 @@ func (r *renaming) try() error {
 // prepare finds both ends and copies up what the rename needs in upper.
 func (r *renaming) prepare() error {
 	u := r.u
-	var attr Attr
 	var err error
-	if r.src, err = u.Lookup(r.from, r.old, &attr); err != nil {
+	if r.src, err = u.held(r.from, r.old); err != nil {
 		return err
 	}
-	r.dst, err = u.Lookup(r.to, r.new, &attr)
+	r.dst, err = u.held(r.to, r.new)
 	switch {
 	case err != nil && err != unix.ENOENT:
 		return err
@@ -114,7 +113,7 @@ func (r *renaming) prepare() error {
 	if r.exchange() {
 		return r.copyUpEnd(r.dst)
 	}
-	if r.dst.dir == nil && r.dst.state.Load() == inLower && attr.Nlink > 1 && u.keepsIndex() {
+	if r.dst.dir == nil && r.dst.state.Load() == inLower && r.dst.linked && u.keepsIndex() {
 		return u.indexOnly(r.dst)
 	}
 	return nil

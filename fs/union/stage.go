@@ -115,6 +115,11 @@ func (s *staged) marks(origin identity) error {
 	if !s.u.caps.Xattrs {
 		return nil
 	}
+	several := s.st.Nlink > 1 && s.st.Mode&unix.S_IFMT != unix.S_IFDIR
+	if several && !s.u.keepsIndex() {
+		// Copies of one file are different files, also by number.
+		return s.metacopyMarks()
+	}
 	stage := s.u.work.stage.fd
 	if s.u.recordsOrigin(uint32(s.st.Mode) & unix.S_IFMT) {
 		return s.u.recordOrigin(s.name, origin)
@@ -123,15 +128,21 @@ func (s *staged) marks(origin identity) error {
 	if err != nil && err != unix.EPERM && err != unix.EOPNOTSUPP {
 		return err
 	}
-	if s.st.Nlink > 1 && s.st.Mode&unix.S_IFMT != unix.S_IFDIR && s.u.keepsIndex() {
+	if several {
 		err := s.u.mark(stage, s.name, whiteout.UnionLinks, itoa(int(s.st.Nlink)))
 		if err != nil && err != unix.EPERM && err != unix.EOPNOTSUPP {
 			return err
 		}
 	}
+	return s.metacopyMarks()
+}
+
+// metacopyMarks says that the copy has no data, and where the data is.
+func (s *staged) metacopyMarks() error {
 	if s.redirect == "" {
 		return nil
 	}
+	stage := s.u.work.stage.fd
 	if err := s.u.mark(stage, s.name, whiteout.Redirect, s.redirect); err != nil {
 		return err
 	}
