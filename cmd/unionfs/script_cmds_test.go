@@ -85,34 +85,38 @@ func runIn(ts *testscript.TestScript, args []string) (out, errOut string, status
 }
 
 // serverOf finds the process that serves dir: the word is in its command line.
-func serverOf(dir string) int {
+// The server of an earlier mount may still be on its way out, and the command
+// that started this one too, hence it waits until one alone is left.
+func serverOf(ts *testscript.TestScript, dir string) int {
+	dir = ts.MkAbs(dir)
+	var found []int
+	if !eventually(func() bool { found = processesWith(dir); return len(found) == 1 }) {
+		ts.Fatalf("the servers of %s are the processes %v, want one", dir, found)
+	}
+	return found[0]
+}
+
+func processesWith(word string) (pids []int) {
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, file := range files {
 		line, _ := os.ReadFile(file)
-		words := bytes.Split(line, []byte{0})
-		for _, word := range words[min(1, len(words)):] {
-			if string(word) == dir {
-				pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-				return pid
-			}
+		if bytes.Contains(line, []byte("\x00"+word+"\x00")) {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+			pids = append(pids, pid)
 		}
 	}
-	return 0
+	return pids
 }
 
 // cmdSignal: signal NAME DIR sends a signal to the server of DIR.
 func cmdSignal(ts *testscript.TestScript, _ bool, args []string) {
-	pid := serverOf(ts.MkAbs(args[1]))
-	if pid == 0 {
-		ts.Fatalf("no server of %s", args[1])
-	}
-	ts.Check(unix.Kill(pid, unix.SignalNum("SIG"+args[0])))
+	ts.Check(unix.Kill(serverOf(ts, args[1]), unix.SignalNum("SIG"+args[0])))
 }
 
 // cmdLimits: the server of DIR may have as many descriptors as it is allowed,
 // and holds none of its caller's.
 func cmdLimits(ts *testscript.TestScript, _ bool, args []string) {
-	proc := fmt.Sprintf("/proc/%d/", serverOf(ts.MkAbs(args[0])))
+	proc := fmt.Sprintf("/proc/%d/", serverOf(ts, args[0]))
 	limits, err := os.ReadFile(proc + "limits")
 	ts.Check(err)
 	if m := regexp.MustCompile(`Max open files +(\d+) +(\d+)`).FindStringSubmatch(string(limits)); m == nil || m[1] != m[2] {
