@@ -27,9 +27,10 @@ PORTABLE := ./cmd/... ./fs/... ./whiteout/...
 PLAIN_ONLY := TestMemoryFallsBack
 
 # Tests that ask the kernel's overlayfs or fuse-overlayfs for a second opinion,
-# or drop the kernel's caches, need the machine's own root: test-root runs them. Whoever adds one that fails
-# under another user "needed in CI" puts its name here.
-ROOT_ONLY := TestAgainstKernel|TestReadsFuseOverlayfs|TestFuseOverlayfsReadsOurs|TestSuiteOnPlain|TestSuiteOnKernel|TestKernelAgainstItself|TestKernelSequences|TestSequencesFindBugs|$(PLAIN_ONLY)
+# drop the kernel's caches, or change owners freely need the machine's own root:
+# test-root runs them. Whoever adds one that fails under another user with
+# "needed in CI" puts its name here.
+ROOT_ONLY := TestAgainstKernel|TestReadsFuseOverlayfs|TestFuseOverlayfsReadsOurs|TestSuiteOnPlain|TestSuiteOnKernel|TestKernelAgainstItself|TestKernelSequences|TestSequencesFindBugs|TestRandom|$(PLAIN_ONLY)
 # These need a root, that of a user namespace will do.
 ANY_ROOT := TestKernelHonoursOurMarks|TestKernelXattrWhiteouts|TestWeReadTheKernelsMarks
 
