@@ -21,20 +21,25 @@ func TestRandom(t *testing.T) {
 	rigUp(t, fstest.Layers{Lower: []string{""}}).tree(fstest.SnapshotOptions{}) // opens what the process keeps
 	for _, variant := range variants {
 		t.Run(variant.name, func(t *testing.T) {
-			budget := 4 * time.Second
-			if testing.Short() {
-				budget = time.Second
-			}
-			if more, err := time.ParseDuration(os.Getenv("UNION_RANDOM")); err == nil {
-				budget = more
-			}
 			seeds := int64(0)
-			for stop := time.Now().Add(budget); time.Now().Before(stop) && !t.Failed(); seeds++ {
+			for stop := time.Now().Add(randomBudget(t)); time.Now().Before(stop) && !t.Failed(); seeds++ {
 				randomSequence(t, seeds, 60, variant.upper, variant.option)
 			}
 			t.Logf("%d sequences", seeds)
 		})
 	}
+}
+
+// randomBudget is how long a variant runs: UNION_RANDOM, a duration, if set.
+func randomBudget(t *testing.T) time.Duration {
+	t.Helper()
+	if more, err := time.ParseDuration(os.Getenv("UNION_RANDOM")); err == nil {
+		return more
+	}
+	if testing.Short() {
+		return 300 * time.Millisecond
+	}
+	return 1500 * time.Millisecond
 }
 
 var variants = []struct {
@@ -234,4 +239,125 @@ func rawLowers(t testing.TB, d fstest.Dirs) []string {
 		}
 	}
 	return out
+}
+
+// TestGenerations makes each upper the highest lower of the next union, under
+// random operations: what renames, metadata copies and whiteouts of one say,
+// the next must read. Hard links are left out: the index that holds them
+// together stays behind with work.
+func TestGenerations(t *testing.T) {
+	fstest.NeedRoot(t)
+	for _, variant := range variants[:4] {
+		t.Run(variant.name, func(t *testing.T) {
+			stop := time.Now().Add(randomBudget(t))
+			for seed := int64(0); time.Now().Before(stop) && !t.Failed(); seed++ {
+				generations(t, seed, variant.option)
+			}
+		})
+	}
+}
+
+func generations(t *testing.T, seed int64, option func(r *rig)) {
+	t.Helper()
+	rng := rand.New(rand.NewSource(seed))
+	ns := fstest.Names()
+	ns.Single = true
+	layers := fstest.RandomLayers(rng, ns)
+	layers.Upper = ""
+	ns.Known = pathsOf(layers)
+	ops := slices.DeleteFunc(fstest.Generate(rng, 120, ns), func(o fstest.Op) bool {
+		return o.Kind == fstest.Link || o.Kind == fstest.Fallocate || o.Kind >= fstest.Hold
+	})
+	run := func(ops []fstest.Op) string { return manyUppers(t, layers, ops, option) }
+	diff := run(ops)
+	if diff == "" {
+		return
+	}
+	end := time.Now().Add(15 * time.Second)
+	small := fstest.Shrink(ops, func(ops []fstest.Op) bool { return time.Now().Before(end) && run(ops) != "" })
+	if again := run(small); again != "" {
+		diff = again
+	}
+	t.Errorf("seed %d: %s\nlayers:\n%s\noperations, with a new upper after each eighth: %s", seed, diff, layers, fstest.GoList(small))
+}
+
+// manyUppers starts a new upper after each eighth operation.
+func manyUppers(t *testing.T, layers fstest.Layers, ops []fstest.Op, option func(r *rig)) string {
+	t.Helper()
+	base, err := os.MkdirTemp("", "union")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(base)
+	dirs := stackIn(t, base, layers)
+	r := &rig{TB: t, dirs: dirs, cfg: Config{Lower: dirs.Lower, Upper: dirs.Upper, Work: dirs.Work, NoSync: true}}
+	option(r)
+	r.open()
+	defer func() { r.close() }()
+	if err := os.Mkdir(base+"/mirror", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	root, err := mirrorOf(r.u, base+"/mirror")
+	if err != nil {
+		return "first look: " + err.Error()
+	}
+	model, err := fstest.NewModel(root, testUmask)
+	if err != nil {
+		return "model: " + err.Error()
+	}
+	opt := fstest.SnapshotOptions{DirNlink: true, Since: time.Now().Add(-time.Second)}
+	for i := 0; ; i++ {
+		if i%8 == 0 || i == len(ops) {
+			tree, err := treeOf(t, r.u, opt)
+			if err != nil {
+				return fmt.Sprintf("after %d operations: %v", i, err)
+			}
+			if diff := fstest.Diff(model.Snapshot(opt), tree); diff != "" {
+				return fmt.Sprintf("after %d operations (- is wanted, + is there):\n%s", i, diff)
+			}
+		}
+		if i == len(ops) {
+			return ""
+		}
+		d := driver{u: r.u}
+		got, want := d.apply(ops[i]), model.Apply(ops[i])
+		if diff := mismatch(got, want); diff != "" {
+			return fmt.Sprintf("operation %d: %s: %s", i+1, ops[i], diff)
+		}
+		if i%8 == 7 {
+			r.nextGeneration(t, fmt.Sprintf("%s/g%d", base, i))
+		}
+	}
+}
+
+// nextGeneration closes the union and opens one with a new upper over the old.
+func (r *rig) nextGeneration(t testing.TB, base string) {
+	t.Helper()
+	r.close()
+	if err := os.RemoveAll(r.cfg.Work); err != nil { // the index's links count
+		t.Fatal(err)
+	}
+	r.cfg.Lower = append([]string{r.cfg.Upper}, r.cfg.Lower...)
+	r.cfg.Upper, r.cfg.Work = base+"upper", base+"work"
+	for _, dir := range []string{r.cfg.Upper, r.cfg.Work} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A new root says nothing of the old one's attributes: they are not merged.
+	copyRoot(t, r.cfg.Lower[0], r.cfg.Upper)
+	r.dirs.Lower, r.dirs.Upper, r.dirs.Work = r.cfg.Lower, r.cfg.Upper, r.cfg.Work
+	r.open()
+}
+
+func copyRoot(t testing.TB, from, to string) {
+	t.Helper()
+	var st unix.Stat_t
+	if err := unix.Stat(from, &st); err != nil {
+		t.Fatal(err)
+	}
+	ts := []unix.Timespec{st.Atim, st.Mtim}
+	if err := unix.UtimesNanoAt(unix.AT_FDCWD, to, ts, 0); err != nil {
+		t.Fatal(err)
+	}
 }
