@@ -47,11 +47,19 @@ func (aufs) MakeOpaque(dirfd int) error { return makeAufsOpaque(dirfd) }
 
 func (aufs) ClearOpaque(dirfd int) error { return clearOpaque(dirfd) }
 
+// makeAufsOpaque is no change of the directory to its users: its times stay.
 func makeAufsOpaque(dirfd int) error {
-	if err := makeEmpty(dirfd, AufsOpaque); err != unix.EEXIST {
+	var st unix.Statx_t
+	if err := hostfs.Statx(dirfd, "", &st); err != nil {
 		return err
 	}
-	return nil
+	if err := makeEmpty(dirfd, AufsOpaque); err != nil {
+		if err == unix.EEXIST {
+			return nil
+		}
+		return err
+	}
+	return hostfs.Utimes(dirfd, "", hostfs.Timespec(st.Atime), hostfs.Timespec(st.Mtime))
 }
 
 func makeEmpty(dirfd int, name string) error {

@@ -59,6 +59,11 @@ func Utimes(dirfd int, name string, atime, mtime unix.Timespec) error {
 	return err
 }
 
+// Timespec turns what Statx answers into what Utimes takes.
+func Timespec(t unix.StatxTimestamp) unix.Timespec {
+	return unix.Timespec{Sec: t.Sec, Nsec: int64(t.Nsec)}
+}
+
 func utimensat(dirfd int, name string, ts *[2]unix.Timespec, flags uintptr) error {
 	var buf [nameSize]byte
 	p, err := cname(&buf, name)

@@ -145,7 +145,7 @@ func (u *Union) publishCopy(d *dir, tmp, name string) error {
 			return err
 		}
 	}
-	return hostfs.Utimes(h.fd, "", timespec(st.Atime), timespec(st.Mtime))
+	return hostfs.Utimes(h.fd, "", hostfs.Timespec(st.Atime), hostfs.Timespec(st.Mtime))
 }
 
 // copyUpFile copies anything but a directory: whole, or its metadata when

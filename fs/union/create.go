@@ -80,6 +80,9 @@ func (u *Union) create(parent *Inode, name string, s *New, attr *Attr) (*Inode, 
 		return nil, err
 	}
 	defer h.release()
+	if err := u.makeNative(h.fd, e); err != nil {
+		return nil, err
+	}
 	own, err := u.owner(parent, h.fd, s)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,10 @@
 package union
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"unionfs/fs/hostfs"
+)
 
 // A lower file that has lost its last name is still there for whoever has it
 // open. Changing its metadata is nobody's business but theirs, so the change
@@ -92,7 +96,7 @@ func (u *Union) embody(n *Inode) error {
 		return u.apply(n, p, &Change{
 			Valid: SetMode | SetUID | SetGID | SetAtime | SetMtime,
 			Mode:  uint32(g.Mode) & 0o7777, UID: g.Uid, GID: g.Gid,
-			Atime: timespec(g.Atime), Mtime: timespec(g.Mtime),
+			Atime: hostfs.Timespec(g.Atime), Mtime: hostfs.Timespec(g.Mtime),
 		})
 	})
 }

@@ -64,6 +64,9 @@ func (u *Union) link(n *Inode, parent *Inode, name string) error {
 		return err
 	}
 	defer h.release()
+	if err := u.makeNative(h.fd, e); err != nil {
+		return err
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if err := u.linkHost(n, h.fd, name, e); err != nil {

@@ -68,9 +68,12 @@ type builder struct {
 	t *table
 	// order keeps visible entries in the order found.
 	order  []*entry
-	hidden []string // whiteouts of the layer being read
-	opaque bool     // the layer just read said that it hides all below
+	hidden []mark // whiteouts of the layer being read
+	opaque bool   // the layer just read said that it hides all below
 }
+
+// mark is a whiteout: the name it hides, and the one it stands under.
+type mark struct{ of, at string }
 
 func (b *builder) addLayer(top int16, ref *dirRef) error {
 	h, err := b.u.openDir(ref)
@@ -89,7 +92,7 @@ func (b *builder) addLayer(top int16, ref *dirRef) error {
 		case whiteout.Plain:
 			b.addName(top, ref, name, ino, dtype)
 		case whiteout.WhiteoutOf:
-			b.hidden = append(b.hidden, string(of))
+			b.hidden = append(b.hidden, mark{string(of), string(name)})
 		case whiteout.OpaqueMarker:
 			b.opaque = true
 		}
@@ -97,8 +100,8 @@ func (b *builder) addLayer(top int16, ref *dirRef) error {
 	})
 	// Whiteouts hide what lies below their layer, not beside them, so they
 	// count after the whole layer was read.
-	for _, name := range b.hidden {
-		b.hide(top, name)
+	for _, m := range b.hidden {
+		b.hide(top, m)
 	}
 	return err
 }
@@ -117,7 +120,7 @@ func (b *builder) addName(top int16, ref *dirRef, name []byte, ino uint64, dtype
 	if e.lowerEnd || top == topUpper {
 		return
 	}
-	if e.top == topUpper || e.whiteout {
+	if e.top == topUpper || e.inUpper() {
 		e.hasLower = true
 	}
 	if dtype != dtDir {
@@ -129,15 +132,15 @@ func (b *builder) addName(top int16, ref *dirRef, name []byte, ino uint64, dtype
 	}
 }
 
-func (b *builder) hide(top int16, name string) {
-	e := b.t.names[name]
+func (b *builder) hide(top int16, m mark) {
+	e := b.t.names[m.of]
 	if e == nil {
-		e = &entry{name: name, top: topHidden}
-		b.t.names[name] = e
+		e = &entry{name: m.of, top: topHidden}
+		b.t.names[m.of] = e
 	}
 	e.mergeEnd = true
 	if top == topUpper {
-		e.whiteout = true
+		b.addWhiteout(e, m.at)
 	} else {
 		e.lowerEnd = true
 	}
@@ -147,7 +150,7 @@ func (b *builder) hide(top int16, name string) {
 // gives the visible names their places.
 func (b *builder) finish() *table {
 	for name, e := range b.t.names {
-		if !e.visible() && !e.whiteout {
+		if !e.visible() && !e.inUpper() {
 			delete(b.t.names, name)
 		}
 	}

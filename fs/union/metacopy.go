@@ -178,7 +178,7 @@ func (u *Union) fill(dst, src int, limit int64) error {
 	if capErr == nil {
 		_ = hostfs.Setxattr(dst, "", xattrCapability, caps, 0)
 	}
-	_ = hostfs.Utimes(dst, "", timespec(st.Atime), timespec(st.Mtime))
+	_ = hostfs.Utimes(dst, "", hostfs.Timespec(st.Atime), hostfs.Timespec(st.Mtime))
 	return err
 }
 
@@ -187,7 +187,3 @@ const xattrCapability = "security.capability"
 // syncs tells whether what is written must reach the disk before it is
 // published.
 func (u *Union) syncs() bool { return !u.cfg.Volatile && !u.cfg.NoSync }
-
-func timespec(t unix.StatxTimestamp) unix.Timespec {
-	return unix.Timespec{Sec: t.Sec, Nsec: int64(t.Nsec)}
-}

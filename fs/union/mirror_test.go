@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"unionfs/fs/fstest"
+	"unionfs/fs/hostfs"
 )
 
 // mirror copies a union's tree to plain directories, so that what fstest knows
@@ -194,7 +195,7 @@ func (m *mirror) dress(n *Inode, attr *Attr, at string) error {
 			return fmt.Errorf("%s: %s: %w", at, name, err)
 		}
 	}
-	ts := []unix.Timespec{timespec(attr.Atime), timespec(attr.Mtime)}
+	ts := []unix.Timespec{hostfs.Timespec(attr.Atime), hostfs.Timespec(attr.Mtime)}
 	return unix.UtimesNanoAt(unix.AT_FDCWD, at, ts, unix.AT_SYMLINK_NOFOLLOW)
 }
 

@@ -70,5 +70,5 @@ func (u *Union) restoreMtime(n *Inode) error {
 		return err
 	}
 	defer p.release()
-	return hostfs.Utimes(p.h.fd, p.name, unix.Timespec{Nsec: unix.UTIME_OMIT}, timespec(n.mtime))
+	return hostfs.Utimes(p.h.fd, p.name, unix.Timespec{Nsec: unix.UTIME_OMIT}, hostfs.Timespec(n.mtime))
 }

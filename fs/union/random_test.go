@@ -5,6 +5,7 @@ import (
 	"math/rand"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,25 +22,26 @@ func TestRandom(t *testing.T) {
 	rigUp(t, fstest.Layers{Lower: []string{""}}).tree(fstest.SnapshotOptions{}) // opens what the process keeps
 	for _, variant := range variants {
 		t.Run(variant.name, func(t *testing.T) {
-			seeds := int64(0)
-			for stop := time.Now().Add(randomBudget(t)); time.Now().Before(stop) && !t.Failed(); seeds++ {
-				randomSequence(t, seeds, 60, variant.upper, variant.option)
+			for seed := range randomCount(t) {
+				if randomSequence(t, seed, 60, variant.upper, variant.option); t.Failed() {
+					break
+				}
 			}
-			t.Logf("%d sequences", seeds)
 		})
 	}
 }
 
-// randomBudget is how long a variant runs: UNION_RANDOM, a duration, if set.
-func randomBudget(t *testing.T) time.Duration {
+// randomCount is how many sequences a variant gets: UNION_RANDOM, if set. It is
+// a number and no time, so that two runs test the same.
+func randomCount(t *testing.T) int64 {
 	t.Helper()
-	if more, err := time.ParseDuration(os.Getenv("UNION_RANDOM")); err == nil {
+	if more, err := strconv.ParseInt(os.Getenv("UNION_RANDOM"), 10, 64); err == nil {
 		return more
 	}
 	if testing.Short() {
-		return 300 * time.Millisecond
+		return 4
 	}
-	return 1500 * time.Millisecond
+	return 20
 }
 
 var variants = []struct {
@@ -60,6 +62,8 @@ var variants = []struct {
 	{"few descriptors", func(r *rig) {
 		r.tweak = func(u *Union) { u.dirs.limit, u.files.limit = 4, 4 }
 	}, ""},
+	{"upper by aufs", func(*rig) {}, "format aufs\n"},
+	{"aufs over an upper of devices", func(r *rig) { r.tweak = func(u *Union) { force(u, whiteout.FormatAufs) } }, ""},
 }
 
 // force makes the union write whiteouts in a form that the host doesn't need.
@@ -249,9 +253,10 @@ func TestGenerations(t *testing.T) {
 	fstest.NeedRoot(t)
 	for _, variant := range variants[:4] {
 		t.Run(variant.name, func(t *testing.T) {
-			stop := time.Now().Add(randomBudget(t))
-			for seed := int64(0); time.Now().Before(stop) && !t.Failed(); seed++ {
-				generations(t, seed, variant.option)
+			for seed := range randomCount(t) {
+				if generations(t, seed, variant.option); t.Failed() {
+					break
+				}
 			}
 		})
 	}

@@ -111,6 +111,9 @@ func (u *Union) removeName(parent *Inode, name string, n *Inode) error {
 		return err
 	}
 	defer h.release()
+	if err := u.makeNative(h.fd, e); err != nil {
+		return err
+	}
 	if n.dir != nil {
 		err = u.removeDir(h.fd, e, n)
 	} else {

@@ -168,7 +168,25 @@ func (r *renaming) again() (err error) {
 	if r.se.inode != r.src || dst != r.dst || r.de != nil && r.de.visible() && dst == nil {
 		return unix.EAGAIN
 	}
+	if err := r.makeNative(r.from, r.se); err != nil {
+		return err
+	}
+	if err := r.makeNative(r.to, r.de); err != nil {
+		return err
+	}
 	return r.cover()
+}
+
+func (r *renaming) makeNative(parent *Inode, e *entry) error {
+	if e == nil || e.foreign == "" {
+		return nil
+	}
+	h, err := r.u.openDir(parent.dir.upper)
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	return r.u.makeNative(h.fd, e)
 }
 
 // cover gives a lower name of an indexed file its link in upper, so that

@@ -218,7 +218,7 @@ func (r *renaming) settle() {
 			r.de.more = append([]uint16{uint16(r.de.top)}, r.de.more...)
 			r.de.hasLower = true
 		}
-		r.dt.hide(r.de, true)
+		r.dt.vacate(r.de)
 	}
 	if hidden := r.dt.names[r.new]; hidden != nil && u.sidecar(r.new) && hidden.whiteout {
 		// Beside a file the whiteout is of no use any more; beside a

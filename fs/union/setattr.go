@@ -163,7 +163,7 @@ func (u *Union) applyHost(n *Inode, p place, c *Change) error {
 	mode := c.Mode
 	switch {
 	case c.Valid&SetMode != 0:
-	case c.Valid&KillSuid != 0 && n.isRegular():
+	case c.Valid&KillSuid != 0 && n.dir == nil:
 		var st unix.Statx_t
 		if err := hostfs.Statx(p.h.fd, p.name, &st); err != nil {
 			return err
@@ -204,7 +204,7 @@ func (u *Union) applyOverride(n *Inode, p place, c *Change) error {
 		shown.Gid, kill = c.GID, true
 	}
 	perm := uint32(shown.Mode) & 0o7777
-	if kill && n.isRegular() {
+	if kill && n.dir == nil { // every chown(2) of a non-directory asks for it (chown_common)
 		perm = withoutSuid(perm)
 	}
 	if c.Valid&SetMode != 0 {

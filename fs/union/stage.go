@@ -106,7 +106,7 @@ func (s *staged) metadata(origin identity) error {
 	if err := s.u.ids.copyMode(s.st, stage, s.name); err != nil {
 		return err
 	}
-	return hostfs.Utimes(stage, s.name, timespec(s.st.Atime), timespec(s.st.Mtime))
+	return hostfs.Utimes(stage, s.name, hostfs.Timespec(s.st.Atime), hostfs.Timespec(s.st.Mtime))
 }
 
 // marks writes the private attributes, or notes in work what an object that

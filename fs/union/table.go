@@ -23,8 +23,10 @@ type entry struct {
 	// hasLower says that the name would show a lower object if upper had
 	// nothing of that name: removing it takes a whiteout.
 	hasLower bool
-	// whiteout says that upper holds a whiteout of the name.
+	// whiteout says that upper holds a whiteout of the name where the union
+	// puts its own; foreign names one that stands elsewhere (foreign.go).
 	whiteout bool
+	foreign  string
 
 	// While building: no lower directory merges any more; no lower name
 	// counts any more.
@@ -125,6 +127,13 @@ func (t *table) hide(e *entry, whiteout bool) {
 		return
 	}
 	t.names[e.name] = &entry{name: e.name, top: topHidden, whiteout: true, hasLower: e.hasLower, more: e.more}
+}
+
+// vacate hides an entry whose place another object has taken: no whiteout
+// stands there but the one that stood beside it before.
+func (t *table) vacate(e *entry) {
+	t.hide(e, true)
+	t.names[e.name].whiteout = e.whiteout
 }
 
 // place finds the place with exactly this cookie.
