@@ -26,11 +26,14 @@ PORTABLE := ./cmd/... ./fs/... ./whiteout/...
 # What measures memory can't do so under the race detector, whose own grows.
 PLAIN_ONLY := TestMemoryFallsBack
 
+# fs/union's tests on layers of any owner, with marks in trusted attributes.
+UNION_ROOT := TestMarksInEveryForm|TestForeignForms|TestWhiteoutsWhereNeeded|TestRmdir|TestRemovedDirectory|TestFourGenerations|TestStrangeLayers|TestGenerations
+
 # Tests that ask the kernel's overlayfs or fuse-overlayfs for a second opinion,
 # drop the kernel's caches, or change owners freely need the machine's own root:
 # test-root runs them. Whoever adds one that fails under another user with
 # "needed in CI" puts its name here.
-ROOT_ONLY := TestAgainstKernel|TestReadsFuseOverlayfs|TestFuseOverlayfsReadsOurs|TestSuiteOnPlain|TestSuiteOnKernel|TestKernelAgainstItself|TestKernelSequences|TestSequencesFindBugs|TestRandom|$(PLAIN_ONLY)
+ROOT_ONLY := TestAgainstKernel|TestReadsFuseOverlayfs|TestFuseOverlayfsReadsOurs|TestSuiteOnPlain|TestSuiteOnKernel|TestKernelAgainstItself|TestKernelSequences|TestSequencesFindBugs|TestRandom|$(UNION_ROOT)|$(PLAIN_ONLY)
 # These need a root, that of a user namespace will do.
 ANY_ROOT := TestKernelHonoursOurMarks|TestKernelXattrWhiteouts|TestWeReadTheKernelsMarks
 
