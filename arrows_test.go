@@ -23,14 +23,16 @@ var arrows = map[string][]string{
 	"cmd/unionfs": {anything},
 
 	"fs":           {"fs/union", "fs/transport", "fs/hostfs"},
-	"fs/union":     {"whiteout", "fs/hostfs"},
+	"fs/union":     {"fs/index", "whiteout", "fs/hostfs"},
+	"fs/index":     {"whiteout", "fs/hostfs"},
 	"fs/transport": {},
 	"fs/hostfs":    {},
 	"fs/fstest":    {"fs/hostfs", "whiteout"},
 	"whiteout":     {"fs/hostfs"},
 
-	"layerstore":             {"whiteout", "fs/hostfs"},
-	"layerstore/driver":      {"layerstore", "fs"},
+	"layerstore":             {"whiteout", "fs/index", "fs/hostfs", "layerstore/layertar"},
+	"layerstore/layertar":    {"whiteout", "fs/hostfs"},
+	"layerstore/driver":      {"layerstore", "layerstore/layertar", "fs", "fs/union", "fs/hostfs", "whiteout"},
 	"layerstore/registry":    {"layerstore"},
 	"layerstore/snapshotter": {"layerstore"},
 

@@ -52,6 +52,26 @@ type Server struct {
 // It returns when the mount answers. The process's umask becomes 0: modes come
 // from the requests. Errors are sentences for the user.
 func Mount(cfg Config) (*Server, error) {
+	return mountBy(cfg, connect)
+}
+
+// MountDetached is Mount for a mount that is in no tree yet. The caller puts
+// the descriptor's mount in its place, and closes the descriptor; the server
+// ends when the mount's last place and descriptor are gone.
+func MountDetached(cfg Config) (s *Server, mount int, err error) {
+	mount = -1
+	s, err = mountBy(cfg, func(cfg Config, u *union.Union) (dev *transport.Device, err error) {
+		dev, mount, err = transport.MountDetached(mountOptions(cfg, u))
+		return dev, err
+	})
+	if err != nil && mount >= 0 {
+		_ = unix.Close(mount)
+		mount = -1
+	}
+	return s, mount, err
+}
+
+func mountBy(cfg Config, connect func(Config, *union.Union) (*transport.Device, error)) (*Server, error) {
 	unix.Umask(0)
 	timeout := forever
 	if cfg.Timeout != nil {
@@ -97,13 +117,15 @@ func connect(cfg Config, u *union.Union) (*transport.Device, error) {
 	if cfg.FD >= 0 {
 		return transport.FromFD(cfg.FD)
 	}
+	return transport.Mount(cfg.Target, mountOptions(cfg, u))
+}
+
+func mountOptions(cfg Config, u *union.Union) transport.MountOptions {
 	options := cfg.Options
 	if u.ReadOnly() {
 		options = append(options[:len(options):len(options)], "ro")
 	}
-	return transport.Mount(cfg.Target, transport.MountOptions{
-		Source: cfg.Source, Subtype: cfg.Subtype, Options: options,
-	})
+	return transport.MountOptions{Source: cfg.Source, Subtype: cfg.Subtype, Options: options}
 }
 
 // serving says what we want of the kernel; see doc.go for why.

@@ -21,7 +21,7 @@ func (u *Union) attrOf(n *Inode, attr *Attr) error {
 		n.mu.RUnlock()
 		return nil
 	}
-	p, err := u.metaPlace(n)
+	p, err := u.lookPlace(n)
 	if err == nil {
 		err = u.statPlace(p, attr)
 		p.release()
@@ -41,6 +41,9 @@ func (u *Union) attrOf(n *Inode, attr *Attr) error {
 
 // statPlace stats the object in the mount's ids.
 func (u *Union) statPlace(p place, attr *Attr) error {
+	if p.known {
+		return u.statKnown(p.entry, attr)
+	}
 	if err := hostfs.Statx(p.h.fd, p.name, attr); err != nil {
 		return err
 	}
@@ -112,13 +115,13 @@ func (u *Union) dataBlocks(n *Inode, attr *Attr) {
 	if data == nil {
 		return
 	}
-	p, err := u.lowerPlace(data)
+	p, err := u.lookLower(data)
 	if err != nil {
 		return
 	}
 	defer p.release()
 	var st unix.Statx_t
-	if hostfs.Statx(p.h.fd, p.name, &st) == nil {
+	if p.stat(&st) == nil {
 		attr.Blocks = st.Blocks
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"unionfs/fs/hostfs"
+	"unionfs/fs/index"
 )
 
 // layer is one directory of the stack.
@@ -18,6 +19,8 @@ type layer struct {
 	// in the inode numbering.
 	dev uint64
 	fs  uint16
+	// known is the layer's index, or nil.
+	known *index.Index
 }
 
 // dirRef is the place of a directory in one layer. A lower directory's place
@@ -28,7 +31,9 @@ type dirRef struct {
 	name   string
 	// xwhiteouts says that whiteouts in it may have the xattr form.
 	xwhiteouts bool
-	slot       slot
+	// row is its number in the layer's index and one, or 0.
+	row  index.Dir
+	slot slot
 }
 
 // openDir answers an O_PATH handle for r. The caller holds Union.tree and

@@ -39,7 +39,7 @@ func (u *Union) setGhost(n *Inode, c *Change, attr *Attr) (done bool, err error)
 // ghostOf is what stat says of a lower file that has no name. The caller holds
 // n.mu.
 func (u *Union) ghostOf(n *Inode) (*Attr, error) {
-	p, err := u.lowerPlace(n.lower)
+	p, err := u.lookLower(n.lower)
 	if err != nil {
 		return nil, err
 	}

@@ -82,6 +82,11 @@ func (m *ids) show(dirfd int, name string, st *Attr) error {
 			applyOverride(st, o)
 		}
 	}
+	return m.shown(st, overridden)
+}
+
+// shown maps and squashes the owner of a stat that no override has spoken for.
+func (m *ids) shown(st *Attr, overridden bool) error {
 	if !overridden {
 		st.Uid, st.Gid = toMount(m.uids, st.Uid), toMount(m.gids, st.Gid)
 	}
@@ -170,9 +175,19 @@ func (u *Union) Readlink(n *Inode) (target string, err error) {
 	if n.typ != unix.S_IFLNK {
 		return "", unix.EINVAL
 	}
-	err = u.withMeta(n, func(p place) error {
-		target, err = u.readlinkPlace(p)
-		return err
+	err = u.withLook(n, func(p place) error {
+		if !p.known {
+			target, err = u.readlinkPlace(p)
+			return err
+		}
+		if target = string(p.entry.Target()); target != "" {
+			return nil
+		}
+		// A symlink that stands in a plain file.
+		return u.withMetaLocked(n, func(p place) error {
+			target, err = u.readlinkPlace(p)
+			return err
+		})
 	})
 	return target, err
 }

@@ -54,6 +54,7 @@ func (u *Union) openLower(i int, path string) (*layer, error) {
 	} else {
 		hostfs.Close(probe)
 	}
+	u.openIndex(l)
 	return l, nil
 }
 

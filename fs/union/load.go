@@ -76,6 +76,10 @@ type builder struct {
 type mark struct{ of, at string }
 
 func (b *builder) addLayer(top int16, ref *dirRef) error {
+	if x, d, ok := ref.indexed(); ok {
+		b.addIndexed(top, ref, x, d)
+		return nil
+	}
 	h, err := b.u.openDir(ref)
 	if err != nil {
 		return err

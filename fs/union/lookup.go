@@ -2,8 +2,6 @@ package union
 
 import (
 	"golang.org/x/sys/unix"
-
-	"unionfs/fs/hostfs"
 )
 
 // Lookup finds name in the directory, takes a reference and fills attr. The
@@ -72,11 +70,11 @@ func (u *Union) inodeOf(parent *Inode, e *entry, attr *Attr) (n *Inode, fresh bo
 	if e.top >= 0 {
 		ref = parent.dir.lowers[e.top]
 	}
-	h, err := u.openDir(ref)
+	p, err := u.lookLower(&lowerRef{ref, e.name})
 	if err != nil {
 		return nil, false, err
 	}
-	p := place{h: h, name: e.name, upper: e.top == topUpper}
+	p.upper = e.top == topUpper
 	defer p.release()
 	if err := u.statPlace(p, attr); err != nil {
 		return nil, false, err
@@ -229,10 +227,10 @@ func (u *Union) readOrigin(p place) (uint64, error) {
 
 // statLower stats a lower object with the host's ids.
 func (u *Union) statLower(r *lowerRef, st *unix.Statx_t) error {
-	p, err := u.lowerPlace(r)
+	p, err := u.lookLower(r)
 	if err != nil {
 		return err
 	}
 	defer p.release()
-	return hostfs.Statx(p.h.fd, p.name, st)
+	return p.stat(st)
 }

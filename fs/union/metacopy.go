@@ -34,6 +34,9 @@ func (u *Union) findData(d *dir, name, redirect string) (*lowerRef, error) {
 // findDataFrom answers where the data of a lower file is: in itself, unless
 // the layer was once an upper and holds a copy of metadata alone.
 func (u *Union) findDataFrom(ref *lowerRef) (*lowerRef, error) {
+	if _, _, indexed := ref.dir.indexed(); indexed {
+		return ref, nil // an index is of a tree without such copies
+	}
 	p, err := u.lowerPlace(ref)
 	if err != nil {
 		return nil, err

@@ -4,17 +4,37 @@ import (
 	"golang.org/x/sys/unix"
 
 	"unionfs/fs/hostfs"
+	"unionfs/fs/index"
 )
 
 // place is where an inode's metadata can be reached now: a name below an open
 // directory, or the directory itself when the name is empty.
+//
+// A place that lookPlace answers may have an entry of the layer's index in
+// place of the handle.
 type place struct {
 	h     *handle
 	name  string
 	upper bool
+
+	entry index.Entry
+	known bool
 }
 
-func (p place) release() { p.h.release() }
+func (p place) release() {
+	if p.h != nil {
+		p.h.release()
+	}
+}
+
+// stat answers what the host says of the object.
+func (p place) stat(st *unix.Statx_t) error {
+	if p.known {
+		p.entry.Stat(st)
+		return nil
+	}
+	return hostfs.Statx(p.h.fd, p.name, st)
+}
 
 // errRemoved says that a directory has no place any more.
 var errRemoved error = unix.ENOENT
@@ -76,6 +96,20 @@ func (u *Union) withMeta(n *Inode, do func(p place) error) error {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
 	return u.withMetaLocked(n, do)
+}
+
+// withLook is withMeta for those who only look (lookPlace).
+func (u *Union) withLook(n *Inode, do func(p place) error) error {
+	u.tree.RLock()
+	defer u.tree.RUnlock()
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	p, err := u.lookPlace(n)
+	if err != nil {
+		return err
+	}
+	defer p.release()
+	return do(p)
 }
 
 func (u *Union) withMetaLocked(n *Inode, do func(p place) error) error {

@@ -62,6 +62,7 @@ var variants = []struct {
 	{"few descriptors", func(r *rig) {
 		r.tweak = func(u *Union) { u.dirs.limit, u.files.limit = 4, 4 }
 	}, ""},
+	{"indexed lowers", indexLowers, ""},
 	{"upper by aufs", func(*rig) {}, "format aufs\n"},
 	{"aufs over an upper of devices", func(r *rig) { r.tweak = func(u *Union) { force(u, whiteout.FormatAufs) } }, ""},
 }

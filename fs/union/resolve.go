@@ -90,16 +90,11 @@ func (u *Union) followName(lowers []*dirRef, path *lowerPath) ([]*dirRef, error)
 func (u *Union) mergeByName(d, child *dir, name string, candidates []uint16) error {
 	for _, i := range candidates {
 		parent := d.lowers[i]
-		h, err := u.openDir(parent)
+		ref, marks, err := u.lowerChild(parent, name)
 		if err != nil {
 			return err
 		}
-		marks, err := whiteout.ReadDirMarks(h.fd, name)
-		h.release()
-		if err != nil {
-			return err
-		}
-		child.lowers = append(child.lowers, &dirRef{layer: parent.layer, parent: parent, name: name, xwhiteouts: marks.XWhiteouts})
+		child.lowers = append(child.lowers, ref)
 		if marks.Opaque {
 			return nil
 		}
@@ -168,6 +163,9 @@ type step struct {
 }
 
 func (u *Union) stepInto(parent *dirRef, name string) (step, error) {
+	if x, d, ok := parent.indexed(); ok {
+		return stepIndexed(parent, x, d, name), nil
+	}
 	h, err := u.openDir(parent)
 	if err != nil {
 		return step{}, err

@@ -115,6 +115,9 @@ func (u *Union) Close() {
 		u.work.close(u.cfg.Volatile)
 	}
 	for _, l := range u.lowers {
+		if l.known != nil {
+			l.known.Close()
+		}
 		hostfs.Close(l.fd)
 	}
 	if u.upper != nil {

@@ -42,8 +42,10 @@ func (u *Union) GetXattr(n *Inode, name string, buf []byte) (size int, err error
 		}
 		return 0, err
 	}
-	err = u.withMeta(n, func(p place) error {
-		if u.ids.isolates(name) {
+	err = u.withLook(n, func(p place) error {
+		if p.known {
+			size, err = u.getKnown(p.entry, name, disk, buf)
+		} else if u.ids.isolates(name) {
 			size, err = u.getIsolated(p, name, buf)
 		} else {
 			size, err = hostfs.Getxattr(p.h.fd, p.name, disk, buf)
@@ -65,7 +67,11 @@ func (u *Union) ListXattr(n *Inode, buf []byte) (int, error) {
 		return 0, unix.EOPNOTSUPP
 	}
 	var names []string
-	err := u.withMeta(n, func(p place) (err error) {
+	err := u.withLook(n, func(p place) (err error) {
+		if p.known {
+			names = listKnown(p.entry)
+			return nil
+		}
 		names, err = hostfs.ListxattrAll(p.h.fd, p.name)
 		return err
 	})
