@@ -178,8 +178,8 @@ func (u *Union) owner(parent *Inode, dirfd int, s *New) (own ownership, err erro
 			own.def = from.def
 		}
 	}
-	own.hu, own.hg, err = u.ids.host(own.uid, own.gid)
-	return own, err
+	own.hu, own.hg = u.ids.creator(own.uid, own.gid)
+	return own, nil
 }
 
 // direct tells whether one system call makes the object complete in its

@@ -70,6 +70,20 @@ func (m *ids) host(uid, gid uint32) (uint32, uint32, error) {
 	return hu, hg, nil
 }
 
+// creator is the host's owner of what uid and gid create. An id that has no
+// mapping becomes nobody, which it shows as: podman's root furnishes mounts of
+// other ids, and chowns afterwards.
+func (m *ids) creator(uid, gid uint32) (hu, hg uint32) {
+	hu, hg = overflowID, overflowID
+	if id, ok := toHost(m.uids, uid); ok {
+		hu = id
+	}
+	if id, ok := toHost(m.gids, gid); ok {
+		hg = id
+	}
+	return hu, hg
+}
+
 // show turns a stat of the host, of the object name in dirfd, into the mount's.
 func (m *ids) show(dirfd int, name string, st *Attr) error {
 	overridden := false
