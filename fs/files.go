@@ -1,8 +1,6 @@
 package fs
 
 import (
-	"encoding/binary"
-
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
@@ -107,37 +105,6 @@ func (f *face) CopyFileRange(in *fuse.CopyFileRangeIn) (uint64, fuse.Status) {
 		f.attrChanged(in.NodeIdOut)
 	}
 	return uint64(copied), f.status(err)
-}
-
-// ioctl numbers of include/uapi/linux/fs.h, for 64-bit and 32-bit callers.
-const (
-	getFlags   = 0x80086601
-	getFlags32 = 0x80046601
-	setFlags   = 0x40086602
-	setFlags32 = 0x40046602
-)
-
-// Ioctl serves IOCTL: the inode flags, and ENOTTY for all that a plain file
-// system doesn't know.
-func (f *face) Ioctl(in *fuse.IoctlIn, inbuf []byte, out *fuse.IoctlOut, outbuf []byte) fuse.Status {
-	n := f.nodes.get(in.NodeId)
-	if n == nil {
-		return stale
-	}
-	switch in.Cmd {
-	case getFlags, getFlags32:
-		flags, err := f.u.Flags(n)
-		if err == nil && len(outbuf) >= 4 {
-			binary.NativeEndian.PutUint32(outbuf, flags)
-		}
-		return f.status(err)
-	case setFlags, setFlags32:
-		if len(inbuf) < 4 {
-			return fuse.EINVAL
-		}
-		return f.status(f.u.SetFlags(n, binary.NativeEndian.Uint32(inbuf)))
-	}
-	return fuse.Status(unix.ENOTTY)
 }
 
 // StatFs serves STATFS.

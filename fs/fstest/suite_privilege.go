@@ -2,6 +2,7 @@ package fstest
 
 import (
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,6 +34,16 @@ var privilegeChecks = []check{
 			e.want("rename out of it", unix.Rename(e.p("closed"), e.p("u/closed")), unix.EACCES)
 		})
 		e.content("closed", "c")
+	}},
+	{name: "privilege/trusted-names-hidden", who: root, layers: Layers{Lower: []string{"file f 0666 \"x\" trusted.t=1 user.u=2"}}, run: func(e *env) {
+		AsUser(e, func() {
+			e.must(dropSysAdmin())
+			names, err := listXattr(e.p("f"))
+			e.must(err)
+			if !slices.Equal(names, []string{"user.u"}) {
+				e.Errorf("a user sees the attributes %q", names)
+			}
+		})
 	}},
 	{name: "privilege/sticky", who: root, layers: ownLower(), run: func(e *env) {
 		AsUser(e, func() {

@@ -42,6 +42,7 @@ var statChecks = []check{
 		e.want("unknown ioctl", err, unix.ENOTTY)
 		e.close(f)
 	}},
+	{name: "ioctl/change-flags", run: changeFlags},
 	{name: "stat/every-type-after-forget", run: func(e *env) {
 		before := e.tree()
 		for range 2 {
@@ -52,6 +53,38 @@ var statChecks = []check{
 			}
 		}
 	}},
+}
+
+// changeFlags is chattr(1) of lower objects, where the host has such flags.
+func changeFlags(e *env) {
+	const nodump = 0x40 // FS_NODUMP_FL
+	if _, err := flagsOf(e.m.Upper()); err == unix.ENOTTY || err == unix.EOPNOTSUPP {
+		e.Logf("the file system of upper has no flags: %v", err)
+		return
+	}
+	for _, p := range []string{"low", "deep"} {
+		flags, err := flagsOf(e.p(p))
+		e.must(err)
+		f := e.open(p, os.O_RDONLY)
+		e.must(unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, int(flags|nodump)))
+		e.close(f)
+	}
+	e.m.Remount(e)
+	for _, p := range []string{"low", "deep"} {
+		if flags, err := flagsOf(e.p(p)); err != nil || flags&nodump == 0 {
+			e.Errorf("%s has flags %#x (%v), nodump was set", p, flags, err)
+		}
+	}
+	e.content("low", "low")
+}
+
+func flagsOf(path string) (uint32, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(fd)
+	return unix.IoctlGetUint32(fd, unix.FS_IOC_GETFLAGS)
 }
 
 // dropCaches makes the kernel forget names and inodes where root may ask for

@@ -59,3 +59,14 @@ func canBecome(id uintptr) bool {
 	}()
 	return <-result == nil
 }
+
+// dropSysAdmin takes CAP_SYS_ADMIN from this thread, which AsUser leaves to it.
+func dropSysAdmin() error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var caps [2]unix.CapUserData
+	if err := unix.Capget(&header, &caps[0]); err != nil {
+		return err
+	}
+	caps[0].Effective &^= 1 << unix.CAP_SYS_ADMIN
+	return unix.Capset(&header, &caps[0])
+}

@@ -93,6 +93,21 @@ func SetFlags(fd int, flags uint32) error {
 	return ioctl(fd, unix.FS_IOC_SETFLAGS, unsafe.Pointer(&v))
 }
 
+// Fsxattr is struct fsxattr: the FS_XFLAG_* flags and the project id, for the
+// host to understand.
+type Fsxattr [28]byte
+
+const (
+	fsGetXattr = 0x801c581f // FS_IOC_FSGETXATTR
+	fsSetXattr = 0x401c5820 // FS_IOC_FSSETXATTR
+)
+
+// GetFsxattr reads them (FS_IOC_FSGETXATTR); fd isn't O_PATH.
+func GetFsxattr(fd int, x *Fsxattr) error { return ioctl(fd, fsGetXattr, unsafe.Pointer(x)) }
+
+// SetFsxattr sets them all (FS_IOC_FSSETXATTR).
+func SetFsxattr(fd int, x *Fsxattr) error { return ioctl(fd, fsSetXattr, unsafe.Pointer(x)) }
+
 func ioctl(fd int, request uintptr, arg unsafe.Pointer) error {
 	for {
 		_, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(arg))

@@ -85,6 +85,17 @@ func TestFlags(t *testing.T) {
 	if got != flags|nodump {
 		t.Errorf("%x, want %x", got, flags|nodump)
 	}
+	const xNodump = 0x80 // FS_XFLAG_NODUMP
+	var x Fsxattr
+	check(t, GetFsxattr(fd, &x))
+	if x[0]&xNodump == 0 {
+		t.Errorf("fsxattr %x lacks nodump", x)
+	}
+	x[0] &^= xNodump
+	check(t, SetFsxattr(fd, &x))
+	if got, err := GetFlags(fd); err != nil || got != flags {
+		t.Errorf("%x (%v), want %x", got, err, flags)
+	}
 }
 
 func TestStatfs(t *testing.T) {

@@ -371,7 +371,7 @@ func (d *driver) xattr(o fstest.Op, refused unix.Errno, do func(n *Inode) error)
 
 func xattrNames(u *Union, n *Inode) ([]string, error) {
 	buf := make([]byte, 65536)
-	k, err := u.ListXattr(n, buf)
+	k, err := u.ListXattr(n, buf, true)
 	if err != nil {
 		return nil, err
 	}

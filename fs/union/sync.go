@@ -120,38 +120,3 @@ func (u *Union) Statfs(st *unix.Statfs_t) error {
 	}
 	return hostfs.Statfs(fd, st)
 }
-
-// Flags answers FS_IOC_GETFLAGS of a file or directory.
-func (u *Union) Flags(n *Inode) (flags uint32, err error) {
-	if n.dir == nil && !n.isRegular() {
-		return 0, unix.ENOTTY
-	}
-	err = u.withMeta(n, func(p place) error {
-		fd, err := openPlace(p, unix.O_RDONLY|unix.O_NONBLOCK)
-		if err != nil {
-			return err
-		}
-		defer hostfs.Close(fd)
-		flags, err = hostfs.GetFlags(fd)
-		return err
-	})
-	return flags, err
-}
-
-// SetFlags is FS_IOC_SETFLAGS.
-func (u *Union) SetFlags(n *Inode, flags uint32) error {
-	if n.dir == nil && !n.isRegular() {
-		return unix.ENOTTY
-	}
-	if err := u.copyUp(n, inUpper, all); err != nil {
-		return err
-	}
-	return u.withMeta(n, func(p place) error {
-		fd, err := openPlace(p, unix.O_RDONLY|unix.O_NONBLOCK)
-		if err != nil {
-			return err
-		}
-		defer hostfs.Close(fd)
-		return hostfs.SetFlags(fd, flags)
-	})
-}

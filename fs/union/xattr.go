@@ -61,8 +61,9 @@ func (u *Union) GetXattr(n *Inode, name string, buf []byte) (size int, err error
 func isACL(name string) bool { return name == xattrACLAccess || name == xattrACLDefault }
 
 // ListXattr fills buf with the names, each ended by a zero byte, and answers
-// the size; with an empty buf only the size.
-func (u *Union) ListXattr(n *Inode, buf []byte) (int, error) {
+// the size; with an empty buf only the size. Trusted names are for those alone
+// who may read their values (xattr(7)).
+func (u *Union) ListXattr(n *Inode, buf []byte, trusted bool) (int, error) {
 	if u.cfg.NoXattrs {
 		return 0, unix.EOPNOTSUPP
 	}
@@ -81,7 +82,7 @@ func (u *Union) ListXattr(n *Inode, buf []byte) (int, error) {
 	size := 0
 	for _, disk := range names {
 		name, ok := u.shownName(disk)
-		if !ok || u.ids.overriddenTwice(disk, names) {
+		if !ok || u.ids.overriddenTwice(disk, names) || !trusted && strings.HasPrefix(name, "trusted.") {
 			continue
 		}
 		if end := size + len(name) + 1; len(buf) > 0 {
