@@ -4,7 +4,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"unionfs/fs/hostfs"
-	"unionfs/whiteout"
 )
 
 // all means no limit on the data a copy-up brings along.
@@ -299,5 +298,5 @@ func (u *Union) dropLowerName(n *Inode) error {
 	if n.lowerNames > 0 {
 		n.lowerNames--
 	}
-	return u.mark(u.work.index.fd, u.indexName(n), whiteout.UnionLinks, itoa(n.lowerNames))
+	return u.markLinks(n)
 }

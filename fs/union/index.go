@@ -70,9 +70,15 @@ func (u *Union) enterIndexed(n *Inode, attr *Attr) error {
 	u.work.index.acquire()
 	p := place{h: u.work.index, name: u.indexName(n), upper: true}
 	defer p.release()
+	if err := u.statPlace(p, attr); err != nil {
+		return err
+	}
 	m, err := readFileMarks(p)
 	if err != nil {
 		return err
+	}
+	if u.recordsOrigin(n.typ) {
+		m.links = u.recorded(attr).links
 	}
 	n.lowerNames = max(m.links, 0)
 	n.state.Store(inUpper)
@@ -83,5 +89,5 @@ func (u *Union) enterIndexed(n *Inode, attr *Attr) error {
 			return err
 		}
 	}
-	return u.statPlace(p, attr)
+	return nil
 }

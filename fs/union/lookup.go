@@ -192,7 +192,8 @@ func (u *Union) readUpper(n *Inode, parent *Inode, e *entry, p place, attr *Attr
 	}
 	n.state.Store(inUpper)
 	if u.recordsOrigin(n.typ) {
-		m.origin = u.recordedOrigin(attr)
+		r := u.recorded(attr)
+		m.origin, m.links = r.origin, r.links
 	}
 	if m.origin != (identity{}) {
 		if ino, ok := u.inos.known(m.origin); ok {

@@ -3,6 +3,7 @@ package union
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -11,11 +12,18 @@ import (
 )
 
 // Without privilege symlinks and special files carry no extended attributes
-// (xattr(7)), so their origin stands in work: a symlink named after the copy's
-// inode number holds it, with the copy's birth time, so that a record left
-// behind says nothing about a later file of the same number.
+// (xattr(7)), so what these would say stands in work: a symlink named after the
+// copy's inode number holds it, with the copy's birth time, so that a record
+// left behind says nothing about a later file of the same number.
 
 const originsName = "origins" // below privateName
+
+// record is what work says of a copy: where it comes from, and how many lower
+// names lead to it besides those in upper (-1 when it had one name).
+type record struct {
+	origin identity
+	links  int
+}
 
 // recordsOrigin tells whether the origin of an object of this type is there.
 func (u *Union) recordsOrigin(typ uint32) bool {
@@ -23,52 +31,81 @@ func (u *Union) recordsOrigin(typ uint32) bool {
 		typ != unix.S_IFREG && typ != unix.S_IFDIR
 }
 
-func originRecord(origin identity, st *unix.Statx_t) string {
-	return fmt.Sprintf("%v %d.%09d", origin, st.Btime.Sec, st.Btime.Nsec)
+// text is the record's form on disk; st is the copy's.
+func (r record) text(st *unix.Statx_t) string {
+	text := fmt.Sprintf("%v %d.%09d", r.origin, st.Btime.Sec, st.Btime.Nsec)
+	if r.links >= 0 {
+		text += " " + itoa(r.links)
+	}
+	return text
 }
 
 func recordName(ino uint64) string {
 	return privateName + "/" + originsName + "/" + strconv.FormatUint(ino, 16)
 }
 
-// recordOrigin notes the origin of a staged copy before it is published.
-func (u *Union) recordOrigin(tmp string, origin identity) error {
+// recordCopy notes the origin of a staged copy before it is published.
+func (u *Union) recordCopy(tmp string, r record) error {
 	var st unix.Statx_t
 	if err := hostfs.Statx(u.work.stage.fd, tmp, &st); err != nil {
 		return err
 	}
-	name, record := recordName(st.Ino), originRecord(origin, &st)
-	err := hostfs.Symlink(record, u.work.fd, name)
-	if err == unix.ENOENT {
-		if err := u.work.makePrivate(originsName); err != nil {
-			return err
-		}
-		err = hostfs.Symlink(record, u.work.fd, name)
+	return u.writeRecord(&st, r)
+}
+
+// writeRecord writes a record in one step, over an older one of this number.
+func (u *Union) writeRecord(st *unix.Statx_t, r record) error {
+	tmp, name := u.work.name(), recordName(st.Ino)
+	if err := hostfs.Symlink(r.text(st), u.work.stage.fd, tmp); err != nil {
+		return err
 	}
-	if err == unix.EEXIST {
-		if err := hostfs.Unlink(u.work.fd, name); err != nil {
-			return err
+	err := hostfs.Rename(u.work.stage.fd, tmp, u.work.fd, name, 0)
+	if err == unix.ENOENT {
+		if err = u.work.makePrivate(originsName); err == nil {
+			err = hostfs.Rename(u.work.stage.fd, tmp, u.work.fd, name, 0)
 		}
-		err = hostfs.Symlink(record, u.work.fd, name)
+	}
+	if err != nil {
+		u.work.remove(tmp)
 	}
 	return err
 }
 
-// recordedOrigin reads the origin of an object in upper; st is the host's.
-func (u *Union) recordedOrigin(st *unix.Statx_t) identity {
-	record, err := hostfs.Readlink(u.work.fd, recordName(st.Ino))
-	if err != nil || len(record) < 17 {
-		return identity{}
+// recorded reads the record of an object in upper; st is the host's. Without
+// one the origin is zero.
+func (u *Union) recorded(st *unix.Statx_t) record {
+	none := record{links: -1}
+	text, err := hostfs.Readlink(u.work.fd, recordName(st.Ino))
+	fields := strings.Fields(text)
+	if err != nil || len(fields) < 2 {
+		return none
 	}
-	var text string
-	if n, err := fmt.Sscanf(record, "%s", &text); n != 1 || err != nil {
-		return identity{}
+	r := record{origin: parseIdentity(fields[0]), links: -1}
+	if len(fields) > 2 {
+		if r.links, err = strconv.Atoi(fields[2]); err != nil {
+			return none
+		}
 	}
-	origin := parseIdentity(text)
-	if originRecord(origin, st) != record {
-		return identity{}
+	if r.text(st) != text {
+		return none
 	}
-	return origin
+	return r
+}
+
+// markLinks notes how many lower names lead to the indexed inode n. The caller
+// holds n.mu.
+func (u *Union) markLinks(n *Inode) error {
+	name := u.indexName(n)
+	if !u.recordsOrigin(n.typ) {
+		return u.mark(u.work.index.fd, name, whiteout.UnionLinks, itoa(n.lowerNames))
+	}
+	var st unix.Statx_t
+	if err := hostfs.Statx(u.work.index.fd, name, &st); err != nil {
+		return err
+	}
+	r := u.recorded(&st)
+	r.links = n.lowerNames
+	return u.writeRecord(&st, r)
 }
 
 // forgetOrigin removes the record of an object that is about to go.

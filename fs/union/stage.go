@@ -122,7 +122,11 @@ func (s *staged) marks(origin identity) error {
 	}
 	stage := s.u.work.stage.fd
 	if s.u.recordsOrigin(uint32(s.st.Mode) & unix.S_IFMT) {
-		return s.u.recordOrigin(s.name, origin)
+		r := record{origin: origin, links: -1}
+		if several {
+			r.links = int(s.st.Nlink)
+		}
+		return s.u.recordCopy(s.name, r)
 	}
 	err := s.u.mark(stage, s.name, whiteout.UnionOrigin, origin.String())
 	if err != nil && err != unix.EPERM && err != unix.EOPNOTSUPP {
