@@ -63,7 +63,7 @@ func TestIndexIsUsed(t *testing.T) {
 	if target, err := r.u.Readlink(s); err != nil || target != "there" {
 		t.Errorf("got %q, %v", target, err)
 	}
-	if n, err := r.u.ListXattr(f, nil); err != nil || n != 0 {
+	if n, err := r.u.ListXattr(f, nil, true); err != nil || n != 0 {
 		t.Errorf("got %d, %v", n, err)
 	}
 }

@@ -189,6 +189,11 @@ func TestRemovedDirectory(t *testing.T) {
 	r.want("lookup in it", err, unix.ENOENT)
 	r.must(r.u.SetAttr(n, &Change{Valid: SetMode, Mode: 0o700}, &attr))
 	r.must(r.u.Fsync(n, false))
+	_, err = r.u.GetXattr(n, xattrACLAccess, nil)
+	r.want("ACL of it", err, unix.ENODATA)
+	if size, err := r.u.ListXattr(n, nil, true); size != 0 || err != nil {
+		t.Errorf("attributes of it: %d bytes, %v", size, err)
+	}
 	r.do(fstest.Op{Kind: fstest.Mkdir, Path: "d", Mode: 0o755})
 	if got := r.stat("d"); got.Ino == ino {
 		t.Error("a new directory has the removed one's number while that is open")

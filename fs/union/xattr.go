@@ -42,7 +42,7 @@ func (u *Union) GetXattr(n *Inode, name string, buf []byte) (size int, err error
 		}
 		return 0, err
 	}
-	err = u.withLook(n, func(p place) error {
+	err = u.withXattrs(n, func(p place) error {
 		if p.known {
 			size, err = u.getKnown(p.entry, name, disk, buf)
 		} else if u.ids.isolates(name) {
@@ -58,6 +58,17 @@ func (u *Union) GetXattr(n *Inode, name string, buf []byte) (size int, err error
 	return size, err
 }
 
+// withXattrs calls do with the place to read attributes from. A removed
+// directory that is still open somewhere has none any more; it must say so, for
+// the kernel asks for its ACL before it lets anybody look at it.
+func (u *Union) withXattrs(n *Inode, do func(p place) error) error {
+	err := u.withLook(n, do)
+	if err == unix.ENOENT && n.dir != nil {
+		return unix.ENODATA
+	}
+	return err
+}
+
 func isACL(name string) bool { return name == xattrACLAccess || name == xattrACLDefault }
 
 // ListXattr fills buf with the names, each ended by a zero byte, and answers
@@ -68,7 +79,7 @@ func (u *Union) ListXattr(n *Inode, buf []byte, trusted bool) (int, error) {
 		return 0, unix.EOPNOTSUPP
 	}
 	var names []string
-	err := u.withLook(n, func(p place) (err error) {
+	err := u.withXattrs(n, func(p place) (err error) {
 		if p.known {
 			names = listKnown(p.entry)
 			return nil
@@ -76,7 +87,7 @@ func (u *Union) ListXattr(n *Inode, buf []byte, trusted bool) (int, error) {
 		names, err = hostfs.ListxattrAll(p.h.fd, p.name)
 		return err
 	})
-	if err != nil {
+	if err != nil && err != unix.ENODATA {
 		return 0, err
 	}
 	size := 0
