@@ -32,6 +32,12 @@ func mountByHelper(path string, o MountOptions) (*Device, error) {
 	err = cmd.Run()
 	theirs.Close()
 	if err != nil {
+		// The helper opens the device as the user who called it.
+		dev, cause := openDevice()
+		if cause != nil {
+			return nil, cause
+		}
+		dev.Close()
 		return nil, helperError(path, helper, stderr.String(), err)
 	}
 	fd, err := receiveFD(pair[0])

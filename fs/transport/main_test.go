@@ -18,6 +18,7 @@ const (
 	asClient  = "TRANSPORT_TEST_CLIENT"
 	asMounter = "TRANSPORT_TEST_MOUNTER"
 	asUser    = "TRANSPORT_TEST_USER" // the id that the mounter takes on
+	fuseMode  = "TRANSPORT_TEST_FUSE" // the mode of its /dev/fuse, in octal
 )
 
 func TestMain(m *testing.M) {
@@ -49,13 +50,19 @@ func becomeUser(id string) error {
 	if err != nil {
 		return err
 	}
-	if err := openFuseToAll(); err != nil {
+	mode := uint64(0o666)
+	if text := os.Getenv(fuseMode); text != "" {
+		if mode, err = strconv.ParseUint(text, 8, 12); err != nil {
+			return err
+		}
+	}
+	if err := setFuseMode(uint32(mode)); err != nil {
 		return err
 	}
 	return errors.Join(unix.Setgroups(nil), unix.Setgid(uid), unix.Setuid(uid))
 }
 
-func openFuseToAll() error {
+func setFuseMode(mode uint32) error {
 	const scratch = "/mnt"
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return err
@@ -64,10 +71,10 @@ func openFuseToAll() error {
 		return err
 	}
 	node := scratch + "/fuse"
-	if err := unix.Mknod(node, unix.S_IFCHR|0o666, int(unix.Mkdev(10, 229))); err != nil {
+	if err := unix.Mknod(node, unix.S_IFCHR|mode, int(unix.Mkdev(10, 229))); err != nil {
 		return err
 	}
-	return errors.Join(unix.Chmod(node, 0o666), unix.Mount(node, devicePath, "", unix.MS_BIND, ""), unix.Unmount(scratch, unix.MNT_DETACH))
+	return errors.Join(unix.Chmod(node, mode), unix.Mount(node, devicePath, "", unix.MS_BIND, ""), unix.Unmount(scratch, unix.MNT_DETACH))
 }
 
 // mountAndUse is a mount's whole life.

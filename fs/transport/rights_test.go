@@ -130,6 +130,19 @@ func TestAllowOtherAsUser(t *testing.T) {
 	}
 }
 
+// TestDeviceClosedToUsers: the sentence says how to open it to them.
+func TestDeviceClosedToUsers(t *testing.T) {
+	r := needOrdinaryUser(t)
+	if r.uid == 0 {
+		t.Skip("is for root, who can close the device to a user")
+	}
+	t.Setenv(fuseMode, "600")
+	_, said, err := mounter(t, r)
+	if err == nil || !strings.Contains(said, "chmod 0666 /dev/fuse") {
+		t.Errorf("%v\n%s", err, said)
+	}
+}
+
 // TestNoHelper: the sentence says what to install.
 func TestNoHelper(t *testing.T) {
 	r := needOrdinaryUser(t)
