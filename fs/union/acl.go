@@ -55,9 +55,11 @@ func mapACL(value []byte, uid, gid func(uint32) (uint32, bool)) bool {
 	return wellFormed && good
 }
 
-// aclMode is the mode an access ACL stands for; extended says that it says
-// more than a mode can.
+// aclMode is the mode an access ACL stands for, in which the mask speaks for
+// the group (posix_acl_equiv_mode); extended says that the ACL says more than a
+// mode can.
 func aclMode(value []byte) (mode uint32, extended, ok bool) {
+	var mask *uint32
 	ok = aclEntries(value, func(tag, perm uint16, _ []byte) {
 		p := uint32(perm & aclPermission)
 		switch tag {
@@ -67,10 +69,15 @@ func aclMode(value []byte) (mode uint32, extended, ok bool) {
 			mode |= p << 3
 		case aclOther:
 			mode |= p
+		case aclMask:
+			mask, extended = &p, true
 		default:
 			extended = true
 		}
 	})
+	if mask != nil {
+		mode = mode&^0o070 | *mask<<3
+	}
 	return mode, extended, ok
 }
 

@@ -160,9 +160,18 @@ func (u *Union) SetXattr(n *Inode, name string, value []byte, flags int, killSgi
 	return err
 }
 
-// RemoveXattr is removexattr(2). A lower object that doesn't have the
-// attribute is not copied up to say so.
+// RemoveXattr is removexattr(2). An ACL that isn't there is as good as removed
+// (vfs_remove_acl).
 func (u *Union) RemoveXattr(n *Inode, name string) error {
+	err := u.removeXattr(n, name)
+	if err == unix.ENODATA && isACL(name) {
+		return nil
+	}
+	return err
+}
+
+// removeXattr copies no lower object up to say that it lacks the attribute.
+func (u *Union) removeXattr(n *Inode, name string) error {
 	disk, err := u.diskName(name)
 	if err != nil {
 		return err
