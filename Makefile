@@ -27,7 +27,7 @@ PORTABLE := ./cmd/... ./fs/... ./whiteout/...
 PLAIN_ONLY := TestMemoryFallsBack
 
 # fs/union's tests on layers of any owner, with marks in trusted attributes.
-UNION_ROOT := TestMarksInEveryForm|TestForeignForms|TestWhiteoutsWhereNeeded|TestRmdir|TestRemovedDirectory|TestFourGenerations|TestStrangeLayers|TestGenerations
+UNION_ROOT := TestMarksInEveryForm|TestForeignForms|TestWhiteoutsWhereNeeded|TestRmdir|TestRemovedDirectory|TestFourGenerations|TestStrangeLayers|TestGenerations|TestRecords|TestACLMode|TestRemoveAbsentACL|TestImmutable
 
 # Tests that ask the kernel's overlayfs or fuse-overlayfs for a second opinion,
 # drop the kernel's caches, or change owners freely need the machine's own root:

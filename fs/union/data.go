@@ -21,10 +21,11 @@ func (u *Union) openLowerFile(ref *lowerRef) (int, error) {
 	return fd, err
 }
 
-// openUpperFile opens a file in upper for reading and writing.
+// openUpperFile opens a file in upper for reading and writing, or for reading
+// when it may not be changed.
 func (u *Union) openUpperFile(n *Inode) (fd int, err error) {
 	err = u.withMeta(n, func(p place) error {
-		fd, err = openUpperPlace(p)
+		fd, _, err = openUpperPlace(p)
 		return err
 	})
 	return fd, err
@@ -32,13 +33,22 @@ func (u *Union) openUpperFile(n *Inode) (fd int, err error) {
 
 // openUpperPlace opens for reading and writing. The kernel has already
 // checked the caller's rights; a mode that keeps its own owner out, when that
-// is who we are, is widened for the moment of opening.
-func openUpperPlace(p place) (int, error) {
-	const flags = unix.O_RDWR | unix.O_NONBLOCK
-	fd, err := openPlace(p, flags)
-	if err != unix.EACCES {
-		return fd, err
+// is who we are, is widened for the moment of opening. A file that chattr(1)
+// made immutable or append-only can be opened for reading alone.
+func openUpperPlace(p place) (fd int, writable bool, err error) {
+	const both, read = unix.O_RDWR | unix.O_NONBLOCK, unix.O_RDONLY | unix.O_NONBLOCK
+	fd, err = openPlace(p, both)
+	switch err {
+	case unix.EACCES:
+		fd, err = openWidened(p, both)
+	case unix.EPERM:
+		fd, err = openPlace(p, read)
+		return fd, false, err
 	}
+	return fd, true, err
+}
+
+func openWidened(p place, flags int) (int, error) {
 	var st unix.Statx_t
 	if hostfs.Statx(p.h.fd, p.name, &st) != nil {
 		return -1, unix.EACCES
@@ -46,7 +56,7 @@ func openUpperPlace(p place) (int, error) {
 	if hostfs.Chmod(p.h.fd, p.name, uint32(st.Mode)&0o7777|0o600) != nil {
 		return -1, unix.EACCES
 	}
-	fd, err = openPlace(p, flags)
+	fd, err := openPlace(p, flags)
 	if back := hostfs.Chmod(p.h.fd, p.name, uint32(st.Mode)&0o7777); err == nil && back != nil {
 		hostfs.Close(fd)
 		return -1, back
@@ -103,11 +113,11 @@ func (u *Union) upperFileLocked(n *Inode) (*handle, error) {
 		return nil, err
 	}
 	defer p.release()
-	fd, err := openUpperPlace(p)
+	fd, writable, err := openUpperPlace(p)
 	if err != nil {
 		return nil, err
 	}
-	return u.files.put(&n.file, fd, true), nil
+	return u.files.put(&n.file, fd, writable), nil
 }
 
 // fileForWrite brings the whole file into upper and answers a handle to it.
@@ -118,7 +128,17 @@ func (u *Union) fileForWrite(n *Inode) (*handle, error) {
 	if err := u.copyUp(n, inUpper, all); err != nil {
 		return nil, err
 	}
-	return u.file(n)
+	h, err := u.file(n)
+	if err != nil || h.writable {
+		return h, err
+	}
+	// It was immutable when it was opened.
+	h.release()
+	if h, err = u.upperFile(n); err == nil && !h.writable {
+		h.release()
+		return nil, unix.EPERM
+	}
+	return h, err
 }
 
 // Read reads into b at off; fewer bytes than asked for mean the file's end.
