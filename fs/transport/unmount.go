@@ -47,6 +47,9 @@ func unmountByHelper(target, flag string) error {
 		if strings.Contains(strings.ToLower(said), "busy") {
 			return fmt.Errorf("%s is busy: somebody has files open or works in it: %w", target, unix.EBUSY)
 		}
+		if strings.Contains(said, "not found in /etc/mtab") {
+			return fmt.Errorf("%s is not mounted: %w", target, unix.EINVAL)
+		}
 		return fmt.Errorf("%s: unmount: %s", target, said)
 	}
 	return nil
