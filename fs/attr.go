@@ -45,6 +45,11 @@ func (f *face) GetAttr(in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
 	if n == nil {
 		return stale
 	}
+	if beforeWrite(in) {
+		if status := f.late.take(n); !status.Ok() {
+			return status
+		}
+	}
 	var st union.Attr
 	if err := f.u.GetAttr(n, &st); err != nil {
 		return f.status(err)

@@ -41,11 +41,16 @@ func (f *face) Write(in *fuse.WriteIn, data []byte) (uint32, fuse.Status) {
 	if n == nil {
 		return 0, stale
 	}
+	late := in.WriteFlags&fuse.WRITE_CACHE != 0 && f.has(fuse.CAP_WRITEBACK_CACHE)
 	put, err := f.u.Write(n, data, int64(in.Offset), union.WriteMode{
 		KillSuid: in.WriteFlags&fuse.WRITE_KILL_SUIDGID != 0,
-		Late:     in.WriteFlags&fuse.WRITE_CACHE != 0 && f.has(fuse.CAP_WRITEBACK_CACHE),
+		Late:     late,
 	})
-	return uint32(put), f.status(err)
+	status := f.status(err)
+	if late && !status.Ok() {
+		f.lateFailure(in.NodeId, n, status)
+	}
+	return uint32(put), status
 }
 
 // Fsync serves FSYNC.

@@ -23,6 +23,7 @@ type face struct {
 	logLine func(string)
 	server  *transport.Server
 	trimmer trimmer
+	late    lateErrors
 }
 
 func (f *face) log(line string) {
@@ -90,6 +91,7 @@ func mountBy(cfg Config, connect func(Config, *union.Union) (*transport.Device, 
 	f := &face{u: u, nodes: newNodes(u.Root()), timeout: timeout, logLine: cfg.Log}
 	u.OnGone = func(n *union.Inode) {
 		f.nodes.gone(n)
+		f.late.take(n)
 		f.trimmer.count()
 	}
 	f.server = transport.NewServer(dev, f, serving(cfg))
