@@ -11,7 +11,9 @@ AS_ROOT  := $(filter 0,$(shell id -u))
 # What the tests, the demo and the soak need of Debian. gcc is for the race
 # detector alone; the program itself is built without C.
 TEST_PACKAGES := fuse3 mmdebstrap fuse-overlayfs attr acl libcap2-bin uidmap \
-	git sqlite3 e2fsprogs util-linux mount gcc libc6-dev ca-certificates
+	git sqlite3 e2fsprogs util-linux mount gcc libc6-dev ca-certificates \
+	skopeo docker-registry umoci podman buildah libarchive-tools python3 \
+	btrfs-progs zfs-fuse
 DEMO_PACKAGES := fuse3 mmdebstrap attr uidmap
 SOAK_PACKAGES := fuse3 git sqlite3 postgresql postgresql-contrib stress-ng dbench fio
 
@@ -21,7 +23,7 @@ GOTEST := UNIONFS_BIN=$(CURDIR)/bin/unionfs go test -count=1 -timeout 10m
 # each sleep for a second at its end unless told otherwise (GORACE).
 RACE := GORACE=atexit_sleep_ms=0
 # What mounts or speaks to the kernel, tested under every kind of user.
-PORTABLE := ./cmd/... ./fs/... ./whiteout/...
+PORTABLE := ./cmd/... ./fs/... ./whiteout/... ./layerstore/... ./runner/...
 
 # What measures memory can't do so under the race detector, whose own grows.
 PLAIN_ONLY := TestMemoryFallsBack
@@ -29,11 +31,15 @@ PLAIN_ONLY := TestMemoryFallsBack
 # fs/union's tests on layers of any owner, with marks in trusted attributes.
 UNION_ROOT := TestMarksInEveryForm|TestForeignForms|TestWhiteoutsWhereNeeded|TestRmdir|TestRemovedDirectory|TestFourGenerations|TestStrangeLayers|TestGenerations|TestRecords|TestACLMode|TestRemoveAbsentACL|TestImmutable
 
+# layerstore's tests with owners of all kinds, other programs' archives, and
+# file systems that only root can mount.
+LAYER_ROOT := TestEverythingOnDisk|TestEverythingComesBack|TestPackDiff|TestPackOf(Our|Kernel|OneID)Union|TestArchivesOfOthers|TestUmociUnpacksOurs|TestPodmanUnpacksOurs|TestLayersOfBuildah|TestAgreesWithUmoci|TestBtrfs|TestZFS
+
 # Tests that ask the kernel's overlayfs or fuse-overlayfs for a second opinion,
 # drop the kernel's caches, or change owners freely need the machine's own root:
 # test-root runs them. Whoever adds one that fails under another user with
 # "needed in CI" puts its name here.
-ROOT_ONLY := TestAgainstKernel|TestReadsFuseOverlayfs|TestFuseOverlayfsReadsOurs|TestSuiteOnPlain|TestSuiteOnKernel|TestKernelAgainstItself|TestKernelSequences|TestSequencesFindBugs|TestRandom|TestFullDisk|$(UNION_ROOT)|$(PLAIN_ONLY)
+ROOT_ONLY := TestAgainstKernel|TestReadsFuseOverlayfs|TestFuseOverlayfsReadsOurs|TestSuiteOnPlain|TestSuiteOnKernel|TestKernelAgainstItself|TestKernelSequences|TestSequencesFindBugs|TestRandom|TestFullDisk|$(UNION_ROOT)|$(LAYER_ROOT)|$(PLAIN_ONLY)
 # These need a root, that of a user namespace will do.
 ANY_ROOT := TestKernelHonoursOurMarks|TestKernelXattrWhiteouts|TestWeReadTheKernelsMarks
 

@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 	"volumes":        {},
 	"volumes/plugin": {"volumes"},
 
-	"runner":         {"layerstore", "volumes", "runner/sandbox"},
+	"runner":         {"layerstore", "layerstore/driver", "layerstore/layertar", "volumes", "runner/sandbox"},
 	"runner/sandbox": {},
 	"runner/build":   {"runner", "layerstore"},
 

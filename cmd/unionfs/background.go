@@ -19,16 +19,17 @@ const (
 	readyFD, fuseFD = 3, 4
 )
 
-// startServer starts the server and comes back when its mount answers. The
+// startServer starts the server, with the caller's FUSE descriptor (or -1) that
+// target names, and comes back when its mount answers. The
 // server tells the reason of a failure on stderr by itself; startServer then
 // answers its exit status.
-func startServer(c *request) (status int, err error) {
+func startServer(fuse int, target string) (status int, err error) {
 	ready, done, err := os.Pipe()
 	if err != nil {
 		return exitFailed, err
 	}
 	defer ready.Close()
-	server, err := spawn(c, done)
+	server, err := spawn(fuse, target, done)
 	done.Close()
 	if err != nil {
 		return exitFailed, fmt.Errorf("can't start the server: %w", err)
@@ -42,7 +43,7 @@ func startServer(c *request) (status int, err error) {
 // spawn runs the server in a session of its own, away from the signals of the
 // caller's terminal. Standard output isn't handed on at all: nothing is ever
 // printed there.
-func spawn(c *request, done *os.File) (*os.Process, error) {
+func spawn(fd int, target string, done *os.File) (*os.Process, error) {
 	if err := keepDescriptorsHome(); err != nil {
 		return nil, err
 	}
@@ -57,8 +58,8 @@ func spawn(c *request, done *os.File) (*os.Process, error) {
 	}
 	env := append(os.Environ(), readyEnv+"="+strconv.Itoa(readyFD))
 	files := []*os.File{null, null, os.Stderr, done}
-	if c.config.FD >= 0 {
-		fuse := os.NewFile(uintptr(c.config.FD), c.config.Target)
+	if fd >= 0 {
+		fuse := os.NewFile(uintptr(fd), target)
 		files = append(files, fuse)
 		env = append(env, fuseEnv+"="+strconv.Itoa(fuseFD))
 	}

@@ -31,9 +31,17 @@ type form struct {
 	verb bool
 }
 
-// verbs are the commands that may follow our own name. Under any other name
-// each word is a source or a target.
-var verbs = []string{"umount", "unmount", "version", "completion", "help", "man", "__complete", "__completeNoDesc"}
+// verbs are the commands, with their other names, that may follow our own
+// name. Under any other name each word is a source or a target.
+var verbs = []string{
+	"umount", "unmount", "version", "completion", "help", "man", "__complete", "__completeNoDesc",
+	"pull", "push", "login", "logout", "load", "save", "import", "export",
+	"image", "images", "tag", "rmi", "inspect", "history", "tree", "diff", "squash", "commit",
+	"snapshot", "system", "info", "unshare",
+}
+
+// globals are the flags that may stand before a command.
+var globals = []string{"--root", "--storage-driver", "--config"}
 
 // decide tells the form from argv. The name comes first: a link named
 // fuse-overlayfs never has verbs, so that a source may be called anything.
@@ -65,7 +73,8 @@ func (f form) standIn() bool {
 // from a command that was mistyped: mounting is never done without -o.
 func (f form) looksLikeMount() bool {
 	first := f.args[0]
-	if slices.Contains(verbs, first) || first == "-h" || first == "--help" {
+	flag, _, _ := strings.Cut(first, "=")
+	if slices.Contains(verbs, first) || slices.Contains(globals, flag) || first == "-h" || first == "--help" {
 		return false
 	}
 	return strings.HasPrefix(first, "-") || slices.ContainsFunc(f.args, func(arg string) bool {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -19,6 +20,9 @@ func TestDecide(t *testing.T) {
 		"unionfs umount t":                       "tree umount t",
 		"unionfs umount -l t":                    "tree umount -l t",
 		"unionfs version":                        "tree version",
+		"unionfs save -o x y":                    "tree save -o x y",
+		"unionfs --root /r images":               "tree --root /r images",
+		"unionfs --root=/r save -o x y":          "tree --root=/r save -o x y",
 		"unionfs completion bash":                "tree completion bash",
 		"unionfs mout t":                         "tree mout t",
 		"fuse-overlayfs -o lowerdir=a t":         "mount -o lowerdir=a t",
@@ -34,6 +38,17 @@ func TestDecide(t *testing.T) {
 			" " + strings.Join(f.args, " ")
 		if got != want {
 			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
+	}
+}
+
+// Every command is known as one, so that none of its flags makes it a mount.
+func TestVerbsAreTheCommands(t *testing.T) {
+	for _, cmd := range newTree().Commands() {
+		for _, name := range append(cmd.Aliases, cmd.Name()) {
+			if name != "mount" && !slices.Contains(verbs, name) {
+				t.Errorf("the command %s is missing in verbs", name)
+			}
 		}
 	}
 }

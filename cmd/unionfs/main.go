@@ -4,9 +4,14 @@
 // stops servers and prints what happened. What a union is stands in fs.
 package main
 
-import "os"
+import (
+	"os"
+
+	"unionfs/runner/sandbox"
+)
 
 func main() {
+	sandbox.PassGate()
 	os.Exit(run(os.Args))
 }
 

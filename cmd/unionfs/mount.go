@@ -18,7 +18,7 @@ func runMount(f form) int {
 	}
 	back := findStarter(r)
 	if back == nil && !r.foreground && !r.fake && !r.remount {
-		status, err := startServer(r)
+		status, err := startServer(r.config.FD, r.config.Target)
 		if err != nil {
 			return fail(err)
 		}

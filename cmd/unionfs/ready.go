@@ -16,14 +16,22 @@ type starter struct{ pipe *os.File }
 // background, else nil. What startServer left in the environment is taken out
 // again, so that no child of ours believes it.
 func findStarter(r *request) *starter {
+	back := takeStarter()
+	if back == nil {
+		return nil
+	}
+	if fuse, ok := takeDescriptor(fuseEnv); ok {
+		r.config.FD = fuse
+	}
+	return back
+}
+
+func takeStarter() *starter {
 	fd, ok := takeDescriptor(readyEnv)
 	if !ok {
 		return nil
 	}
 	takeName()
-	if fuse, ok := takeDescriptor(fuseEnv); ok {
-		r.config.FD = fuse
-	}
 	return &starter{os.NewFile(uintptr(fd), "ready")}
 }
 

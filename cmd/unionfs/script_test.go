@@ -26,7 +26,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("PATH", bin+":"+os.Getenv("PATH")+":/usr/sbin:/sbin")
 			env.Values[heldKey{}] = map[string]*os.File{}
 			env.Defer(func() { sweep(env.WorkDir) })
-			return nil
+			return setUpStore(env)
 		},
 		Condition: condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -39,6 +39,7 @@ func TestScripts(t *testing.T) {
 			"hold":     cmdHold,
 			"layers":   cmdLayers,
 			"limits":   cmdLimits,
+			"registry": cmdRegistry,
 		},
 		RequireExplicitExec: true,
 	})

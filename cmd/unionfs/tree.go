@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"os"
+	"os/signal"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 )
 
 // newTree is the tree of commands: for everything but mounting, and for the
@@ -23,8 +27,53 @@ func newTree() *cobra.Command {
 		return usagef("%v; try %s --help", err, cmd.CommandPath())
 	})
 	root.AddCommand(mountCommand(), umountCommand(), versionCommand())
+	var store storeFlags
+	store.add(root)
+	root.AddCommand(storeCommands(&store)...)
 	addManCommand(root)
+	blameTheCaller(root)
 	return root
+}
+
+// storeCommands are those that use the store.
+func storeCommands(f *storeFlags) []*cobra.Command {
+	return []*cobra.Command{
+		pullCommand(f), pushCommand(f), loginCommand(f), logoutCommand(), loadCommand(f), saveCommand(f),
+		importCommand(f), exportCommand(f),
+		imageCommand(f), imagesCommand(f), tagCommand(f), rmiCommand(f), inspectCommand(f), historyCommand(f),
+		treeCommand(f), diffCommand(f), squashCommand(f), commitCommand(f),
+		snapshotCommand(f), systemCommand(f), infoCommand(f), unshareCommand(),
+	}
+}
+
+// imageCommand holds the image commands under the names that docker's "image"
+// has for them.
+func imageCommand(f *storeFlags) *cobra.Command {
+	cmd := group("image", "Manage images")
+	list, remove := imagesCommand(f), rmiCommand(f)
+	list.Use, list.Aliases = "ls [NAME]", []string{"list"}
+	remove.Use, remove.Aliases = "rm IMAGE…", []string{"remove"}
+	cmd.AddCommand(list, remove, pullCommand(f), pushCommand(f), loadCommand(f), saveCommand(f), importCommand(f),
+		tagCommand(f), inspectCommand(f), historyCommand(f), treeCommand(f), diffCommand(f), squashCommand(f), pruneCommand(f))
+	return cmd
+}
+
+// blameTheCaller makes a wrong number of words a mistake of the command line,
+// for each command below cmd.
+func blameTheCaller(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			err := check(cmd, args)
+			var usage usageError
+			if err == nil || errors.As(err, &usage) {
+				return err
+			}
+			return usagef("%v; try %s --help", err, cmd.CommandPath())
+		}
+	}
+	for _, child := range cmd.Commands() {
+		blameTheCaller(child)
+	}
 }
 
 // addManCommand is set by the build that makes the manual pages; the program
@@ -36,13 +85,25 @@ func runTree(args []string) int {
 	root.SetArgs(args)
 	root.SetOut(os.Stdout)
 	root.SetErr(stderr)
-	return fail(root.Execute())
+	err := root.ExecuteContext(interrupted())
+	if status, ok := statusIn(err); ok {
+		return status
+	}
+	return fail(err)
+}
+
+// interrupted is a context that ends when somebody ends the program, so that
+// what it was making is cleared away. A second signal ends it at once.
+func interrupted() context.Context {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx
 }
 
 // unknownCommand is the root alone, or a word that is no command.
 func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return usagef("say what to do: mount, umount or version; unionfs --help tells more")
+		return usagef("say what to do: mount, pull, images …; unionfs --help lists the commands")
 	}
 	cmd.SuggestionsMinimumDistance = 1
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/spf13/cobra"
+
+	"unionfs/layerstore"
+)
+
+// imageInspect is what inspect tells of an image, under docker's names.
+type imageInspect struct {
+	ID           string `json:"Id"`
+	RepoTags     []string
+	RepoDigests  []string
+	Created      time.Time
+	Author       string
+	Architecture string
+	Variant      string `json:",omitempty"`
+	Os           string
+	Size         int64
+	Config       v1.Config
+	RootFS       inspectRootFS
+	Manifests    []layerstore.Manifest
+	History      []v1.History
+}
+
+type inspectRootFS struct {
+	Type     string
+	Layers   []layerstore.DiffID
+	ChainID  layerstore.ChainID
+	Unpacked []string // the layers' trees, the lowest first
+}
+
+func inspectCommand(f *storeFlags) *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use:   "inspect IMAGE|SNAPSHOT…",
+		Short: "Show all that is known of images and snapshots, as JSON",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := f.open()
+			if err != nil {
+				return err
+			}
+			var rows []any
+			for _, what := range args {
+				row, err := inspect(s, what)
+				if err != nil {
+					return err
+				}
+				rows = append(rows, row)
+			}
+			if o.format == "" || o.format == "json" {
+				return printJSON(cmd.OutOrStdout(), rows)
+			}
+			return printTemplate(cmd.OutOrStdout(), o.format, rows)
+		},
+	}
+	o.add(cmd)
+	return cmd
+}
+
+// inspect looks for an image first, then for a snapshot.
+func inspect(s *shop, what string) (any, error) {
+	img, err := s.Find(what)
+	if err == nil {
+		return inspectImage(s, &img.Image)
+	}
+	if n, serr := s.Snapshot(what); serr == nil {
+		return n, nil
+	}
+	return nil, err
+}
+
+func inspectImage(s *shop, img *layerstore.Image) (imageInspect, error) {
+	cfg, err := s.Config(img.ID)
+	if err != nil {
+		return imageInspect{}, err
+	}
+	out := imageInspect{
+		ID: string(img.ID), Created: cfg.Created.Time, Author: cfg.Author, Config: cfg.Config,
+		Architecture: cfg.Architecture, Variant: cfg.Variant, Os: cfg.OS, History: cfg.History, Manifests: img.Manifests,
+		RootFS: inspectRootFS{Type: "layers", Layers: img.Layers, ChainID: img.Chain()},
+	}
+	for _, name := range img.Names {
+		out.RepoTags = append(out.RepoTags, layerstore.Familiar(name))
+		repository, _ := repositoryAndTag(layerstore.Familiar(name))
+		for _, m := range img.Manifests {
+			out.RepoDigests = append(out.RepoDigests, repository+"@"+string(m.Digest))
+		}
+	}
+	for _, l := range img.Layers {
+		out.RootFS.Unpacked = append(out.RootFS.Unpacked, s.LayerDir(l))
+		if info, err := s.Layer(l); err == nil {
+			out.Size += info.Size
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"text/template"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+)
+
+// output is how a command's answer is printed: a table for people, JSON or a
+// template for programs.
+type output struct {
+	json    bool
+	format  string
+	quiet   bool
+	noTrunc bool
+}
+
+func (o *output) add(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
+	cmd.Flags().StringVar(&o.format, "format", "", "print with a Go template, one line a row; \"json\" is JSON")
+}
+
+func (o *output) addTable(cmd *cobra.Command) {
+	o.add(cmd)
+	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "print ids alone")
+	cmd.Flags().BoolVar(&o.noTrunc, "no-trunc", false, "print ids and commands whole")
+}
+
+// column is one column of a table.
+type column[T any] struct {
+	title string
+	cell  func(T) string
+}
+
+// printRows prints rows in the way that o says; id is what --quiet shows.
+func printRows[T any](w io.Writer, o *output, rows []T, id func(T) string, columns []column[T]) error {
+	switch {
+	case o.json || o.format == "json":
+		if rows == nil {
+			rows = []T{}
+		}
+		return printJSON(w, rows)
+	case o.format != "":
+		return printTemplate(w, o.format, rows)
+	case o.quiet:
+		for _, row := range rows {
+			fmt.Fprintln(w, id(row))
+		}
+		return nil
+	}
+	t := tabwriter.NewWriter(w, 0, 8, 3, ' ', 0)
+	var titles []string
+	for _, c := range columns {
+		titles = append(titles, c.title)
+	}
+	fmt.Fprintln(t, strings.Join(titles, "\t"))
+	for _, row := range rows {
+		var cells []string
+		for _, c := range columns {
+			cells = append(cells, c.cell(row))
+		}
+		fmt.Fprintln(t, strings.Join(cells, "\t"))
+	}
+	return t.Flush()
+}
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "    ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+func printTemplate[T any](w io.Writer, format string, rows []T) error {
+	t, err := template.New("format").Funcs(templateWords).Parse(format)
+	if err != nil {
+		return usagef("--format: %v", err)
+	}
+	for _, row := range rows {
+		if err := t.Execute(w, row); err != nil {
+			return fmt.Errorf("--format: %w", err)
+		}
+		fmt.Fprintln(w)
+	}
+	return nil
+}
+
+// templateWords are docker's.
+var templateWords = template.FuncMap{
+	"json": func(v any) (string, error) {
+		b, err := json.Marshal(v)
+		return string(b), err
+	},
+	"join":  strings.Join,
+	"lower": strings.ToLower,
+	"upper": strings.ToUpper,
+	"split": strings.Split,
+}
+
+func size(n int64) string { return humanize.Bytes(uint64(max(n, 0))) }
+
+func ago(t time.Time) string {
+	if t.IsZero() || t.Unix() == 0 {
+		return "N/A"
+	}
+	return humanize.Time(t)
+}
+
+// cut shortens a text for a table.
+func (o *output) cut(s string, n int) string {
+	s = strings.ReplaceAll(s, "\n", " ")
+	r := []rune(s)
+	if o.noTrunc || len(r) <= n {
+		return s
+	}
+	return string(r[:n-1]) + "…"
+}
+
+// isTerminal tells whether people look at f.
+func isTerminal(f *os.File) bool {
+	fi, err := f.Stat()
+	return err == nil && fi.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
+}

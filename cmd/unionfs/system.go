@@ -1,0 +1,196 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"unionfs/layerstore"
+)
+
+func systemCommand(f *storeFlags) *cobra.Command {
+	cmd := group("system", "Look after the store")
+	cmd.AddCommand(checkCommand(f), dfCommand(f), pruneCommand(f))
+	return cmd
+}
+
+// group is a command that only holds others.
+func group(name, short string) *cobra.Command {
+	return &cobra.Command{
+		Use:   name,
+		Short: short,
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("say what to do; %s --help lists the commands", cmd.CommandPath())
+			}
+			return usagef("unknown command %q; %s --help lists them", args[0], cmd.CommandPath())
+		},
+	}
+}
+
+func checkCommand(f *storeFlags) *cobra.Command {
+	var o output
+	var repair bool
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check that the store is whole",
+		Long: `Hash every blob, unpack every layer again and compare it with its tree, and look
+for what is missing. With --repair layers are made anew from their blobs, and
+damaged blobs are removed, so that the next pull brings them again. The exit
+status is 1 when something stays wrong.`,
+		Args: noWords,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := f.open()
+			if err != nil {
+				return err
+			}
+			found, err := s.Check(cmd.Context(), repair, func(string) {})
+			if err != nil {
+				return err
+			}
+			return tellProblems(cmd.OutOrStdout(), &o, found)
+		},
+	}
+	o.add(cmd)
+	cmd.Flags().BoolVar(&repair, "repair", false, "repair what can be repaired without the network")
+	return cmd
+}
+
+func tellProblems(w io.Writer, o *output, found []layerstore.Problem) error {
+	left := 0
+	for _, p := range found {
+		if !p.Repaired {
+			left++
+		}
+	}
+	switch {
+	case o.json || o.format == "json":
+		if err := printJSON(w, append([]layerstore.Problem{}, found...)); err != nil {
+			return err
+		}
+	case o.format != "":
+		if err := printTemplate(w, o.format, found); err != nil {
+			return err
+		}
+	default:
+		for _, p := range found {
+			if p.Repaired {
+				fmt.Fprintf(w, "repaired: %s\n", p.What)
+			} else {
+				fmt.Fprintf(w, "%s (%s)\n", p.What, p.Advice)
+			}
+		}
+		if len(found) == 0 {
+			fmt.Fprintln(w, "the store is whole")
+		}
+	}
+	if left > 0 {
+		return fmt.Errorf("%d of %d problems are left", left, len(found))
+	}
+	return nil
+}
+
+// dfRow is one row of system df.
+type dfRow struct {
+	Type        string `json:"type"`
+	Total       int    `json:"total"`
+	Active      int    `json:"active"`
+	Size        int64  `json:"size"`
+	Reclaimable int64  `json:"reclaimable"`
+}
+
+func dfCommand(f *storeFlags) *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use:   "df",
+		Short: "Show what the store takes, and what could be given back",
+		Args:  noWords,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := f.open()
+			if err != nil {
+				return err
+			}
+			u, err := s.Usage(func(n layerstore.Snapshot) (int64, error) { return weigh(s, n) })
+			if err != nil {
+				return err
+			}
+			return tellUsage(cmd.OutOrStdout(), &o, u)
+		},
+	}
+	o.add(cmd)
+	return cmd
+}
+
+func tellUsage(w io.Writer, o *output, u layerstore.Usage) error {
+	rows := []dfRow{
+		{"Images", u.Images.Count, u.Images.Active, u.Images.Size, u.Images.Reclaimable},
+		{"Snapshots", u.Snapshots.Count, u.Snapshots.Active, u.Snapshots.Size, u.Snapshots.Reclaimable},
+		{"Partial downloads", u.Partial.Count, u.Partial.Active, u.Partial.Size, u.Partial.Reclaimable},
+	}
+	if o.json || o.format != "" {
+		return printRows(w, o, rows, nil, nil)
+	}
+	t := tabwriter.NewWriter(w, 0, 8, 3, ' ', 0)
+	fmt.Fprintln(t, "TYPE\tTOTAL\tACTIVE\tSIZE\tRECLAIMABLE")
+	for _, r := range rows {
+		fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%s\n", r.Type, r.Total, r.Active, size(r.Size), size(r.Reclaimable))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if u.Shared > 0 {
+		fmt.Fprintf(w, "Images share layers: without that they would take %s more.\n", size(u.Shared))
+	}
+	return nil
+}
+
+func pruneCommand(f *storeFlags) *cobra.Command {
+	var all, force bool
+	cmd := &cobra.Command{
+		Use:   "prune",
+		Short: "Remove what nobody needs",
+		Long: `Remove images without a name, or with --all every image that no snapshot was
+made from, and the layers, blobs and unfinished downloads that nothing needs.`,
+		Args: noWords,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := f.open()
+			if err != nil {
+				return err
+			}
+			if !force && !confirm(cmd, all) {
+				return nil
+			}
+			gone, err := s.PruneImages(all)
+			for _, name := range gone.Untagged {
+				fmt.Fprintln(cmd.OutOrStdout(), "Untagged:", layerstore.Familiar(name))
+			}
+			for _, id := range gone.Images {
+				fmt.Fprintln(cmd.OutOrStdout(), "Deleted:", id)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%d images, %d layers, %d blobs removed, %s given back\n", len(gone.Images), len(gone.Layers), len(gone.Blobs), size(gone.Bytes))
+			return err
+		},
+	}
+	cmd.Flags().BoolVarP(&all, "all", "a", false, "also images that have names")
+	cmd.Flags().BoolVarP(&force, "force", "f", false, "don't ask")
+	return cmd
+}
+
+// confirm asks people; programs have said what they want by calling.
+func confirm(cmd *cobra.Command, all bool) bool {
+	if !isTerminal(os.Stdin) {
+		return true
+	}
+	what := "images without a name"
+	if all {
+		what = "all images without a snapshot"
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "Remove %s, and layers that nothing needs? [y/N] ", what)
+	var answer string
+	_, _ = fmt.Fscanln(cmd.InOrStdin(), &answer)
+	return answer == "y" || answer == "Y" || answer == "yes"
+}

@@ -1,0 +1,132 @@
+package driver
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"unionfs/fs"
+	"unionfs/fs/union"
+	"unionfs/layerstore"
+	"unionfs/layerstore/layertar"
+)
+
+// unionDriver mounts this program's own union. The process that mounts serves.
+type unionDriver struct{ uppers }
+
+func (d *unionDriver) Name() string { return "union" }
+
+// fuseDevice is where requests come from; tests look for another.
+var fuseDevice = "/dev/fuse"
+
+func (d *unionDriver) Probe() Probe {
+	fd, err := unix.Open(fuseDevice, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err == nil {
+		_ = unix.Close(fd)
+		return Probe{OK: true, Found: []string{fuseDevice + " can be opened", idsFound(d.s)}}
+	}
+	p := Probe{Found: []string{fmt.Sprintf("%s: %v", fuseDevice, err)}}
+	switch err {
+	case unix.ENOENT, unix.ENODEV, unix.ENXIO:
+		p.Missing = fuseDevice + " isn't there: load the kernel's module with modprobe fuse, or give the container the device"
+	case unix.EACCES, unix.EPERM:
+		p.Missing = fmt.Sprintf("uid %d may not open %s: root can allow it with chmod 666 %s", unix.Geteuid(), fuseDevice, fuseDevice)
+	default:
+		p.Missing = fmt.Sprintf("%s can't be opened: %v", fuseDevice, err)
+	}
+	return p
+}
+
+func idsFound(s *layerstore.Store) string {
+	if s.IDs() == layertar.SingleID {
+		return "the store keeps owners in attributes"
+	}
+	return "the store keeps real owners"
+}
+
+func (d *unionDriver) Prepare(_ context.Context, st *layerstore.Stage, n layerstore.Snapshot) (layerstore.Snapshot, error) {
+	return d.prepare(d.Name(), st, n)
+}
+
+func (d *unionDriver) Mount(_ context.Context, n layerstore.Snapshot, target string, o MountOptions) (Mount, error) {
+	m, err := d.serve(&n, o, func(cfg fs.Config) (*fs.Server, error) {
+		cfg.Target = target
+		return fs.Mount(cfg)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+func (d *unionDriver) Detach(_ context.Context, n layerstore.Snapshot, o MountOptions) (Mount, *os.File, error) {
+	var file *os.File
+	m, err := d.serve(&n, o, func(cfg fs.Config) (*fs.Server, error) {
+		cfg.Target = "the root of " + n.Short()
+		srv, fd, err := fs.MountDetached(cfg)
+		if err == nil {
+			file = os.NewFile(uintptr(fd), cfg.Target)
+		}
+		return srv, err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return m, file, nil
+}
+
+// serve mounts a snapshot in the way that mount says.
+func (d *unionDriver) serve(n *layerstore.Snapshot, o MountOptions, mount func(fs.Config) (*fs.Server, error)) (*served, error) {
+	use, err := takeUse(n)
+	if err != nil {
+		return nil, err
+	}
+	cfg := d.config(n.Layers, "", o)
+	cfg.Source = "unionfs-" + n.ID
+	if o.ReadOnly {
+		cfg.Union.Lower = append([]string{n.Upper()}, cfg.Union.Lower...)
+	} else {
+		cfg.Union.Upper, cfg.Union.Work, cfg.Union.Volatile = n.Upper(), n.Work(), o.Volatile
+	}
+	srv, err := mount(cfg)
+	if err != nil {
+		use.release()
+		return nil, fmt.Errorf("snapshot %s: %w", n.Short(), err)
+	}
+	return &served{srv, sync.OnceFunc(use.release)}, nil
+}
+
+func (d *unionDriver) View(_ context.Context, chain []layerstore.DiffID, target string, o MountOptions) (Mount, error) {
+	srv, err := fs.Mount(d.config(chain, target, o))
+	if err != nil {
+		return nil, err
+	}
+	return &served{srv, func() {}}, nil
+}
+
+func (d *unionDriver) config(chain []layerstore.DiffID, target string, o MountOptions) fs.Config {
+	cfg := fs.Config{
+		Target: target, FD: -1, Options: o.Options, Log: o.Log,
+		Union: union.Config{Lower: d.s.LowerDirs(chain), Warn: o.Log},
+	}
+	if d.s.IDs() == layertar.SingleID {
+		cfg.Union.XattrPermissions = 2
+	}
+	return cfg
+}
+
+// served is a mount that this process serves.
+type served struct {
+	*fs.Server
+	release func()
+}
+
+func (m *served) Serves() bool { return true }
+
+func (m *served) Wait() error {
+	defer m.release()
+	return m.Server.Wait()
+}

@@ -1,0 +1,90 @@
+package driver
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"unionfs/fs/hostfs"
+	"unionfs/layerstore"
+)
+
+// useFile stands in a snapshot's folder and is locked by who serves a mount of
+// it.
+const useFile = "mounted"
+
+// use is the right to mount or remove a snapshot, for one process at a time.
+type use struct{ fd int }
+
+// patience is how long a server that has lost its mount may take to go.
+const patience = 5 * time.Second
+
+// takeUse answers an error that says who has the snapshot mounted.
+func takeUse(n *layerstore.Snapshot) (use, error) {
+	if at := mountedAt(n); at != "" {
+		return use{}, fmt.Errorf("snapshot %s is mounted on %s: unmount it first", n.ID, at)
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		u, holder, err := tryUse(n)
+		switch {
+		case err == nil:
+			return u, nil
+		case err != unix.EWOULDBLOCK:
+			return use{}, fmt.Errorf("snapshot %s: %w", n.ID, err)
+		case time.Now().After(deadline):
+			return use{}, fmt.Errorf("snapshot %s is mounted by process %d: unmount it first", n.ID, holder)
+		}
+	}
+}
+
+// tryUse answers EWOULDBLOCK, and by whom, for a snapshot that is in use.
+func tryUse(n *layerstore.Snapshot) (use, int, error) {
+	dir, err := hostfs.OpenLayer(n.Dir())
+	if err != nil {
+		return use{}, 0, err
+	}
+	defer hostfs.Close(dir)
+	fd, holder, err := hostfs.LockFile(dir, useFile)
+	return use{fd}, holder, err
+}
+
+func (u use) release() { hostfs.Close(u.fd) }
+
+// mountedAt looks for a mount of the snapshot that nobody serves: its id, which
+// nothing else has, stands in the mount's options or its root.
+func mountedAt(n *layerstore.Snapshot) string { return mountedWith(n.ID) }
+
+// mountedWith answers where a mount is whose line in mountinfo has the word. A
+// place that ends with the word is where the driver itself keeps a tree.
+func mountedWith(word string) string {
+	f, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		if fields := strings.Fields(lines.Text()); len(fields) > 4 && strings.Contains(lines.Text(), word) && !strings.HasSuffix(fields[4], "/"+word) {
+			return fields[4]
+		}
+	}
+	return ""
+}
+
+// flush brings what is written to a mounted snapshot to where Diff reads it. A
+// FUSE mount keeps written data in the page cache, and may be in a mount
+// namespace where this process can't reach it: only sync(2) reaches all.
+func flush(n *layerstore.Snapshot) {
+	if mountedAt(n) == "" {
+		if u, _, err := tryUse(n); err == nil {
+			u.release()
+			return // not mounted
+		}
+	}
+	unix.Sync()
+}

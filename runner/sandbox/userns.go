@@ -1,0 +1,145 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// gateEnv names the descriptor on which a child in a new user namespace waits
+// for its maps.
+const gateEnv = "_UNIONFS_USERNS_GATE"
+
+// gateFD is the child's end of the gate.
+const gateFD = 3
+
+// PassGate is to be called first in main. In a process that EnterUserNS has
+// just started it waits until the maps are written, and begins the program
+// again as root of the namespace; elsewhere it does nothing.
+func PassGate() {
+	if os.Getenv(gateEnv) == "" {
+		return
+	}
+	_ = os.Unsetenv(gateEnv)
+	gate := os.NewFile(gateFD, "gate")
+	word, err := io.ReadAll(gate)
+	gate.Close()
+	if err != nil || string(word) != "go" {
+		os.Exit(1) // the parent has said why
+	}
+	// Only an exec as the mapped root brings the capabilities (capabilities(7),
+	// "Transformation of capabilities during execve").
+	self, err := os.Executable()
+	if err == nil {
+		err = unix.Exec(self, os.Args, os.Environ())
+	}
+	fmt.Fprintf(os.Stderr, "unionfs: can't begin again in the user namespace: %v\n", err)
+	os.Exit(1)
+}
+
+// RunInUserNS runs this program again, with the same words, as root of a new
+// user namespace with the ids that m grants, and a mount namespace of its own.
+// It answers the exit status; signals are handed on.
+func RunInUserNS(m IDMaps) (status int, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return 0, err
+	}
+	defer w.Close()
+	cmd := exec.Command(self, os.Args[1:]...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Env = append(os.Environ(), gateEnv+"=1")
+	cmd.ExtraFiles = []*os.File{r}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		Pdeathsig:  syscall.SIGTERM,
+	}
+	// The death signal comes when this thread ends, not when the process does
+	// (prctl(2), PR_SET_PDEATHSIG).
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := cmd.Start(); err != nil {
+		r.Close()
+		return 0, startError(err)
+	}
+	r.Close()
+	if err := m.write(cmd.Process.Pid); err != nil {
+		w.Close() // an empty gate ends the child
+		_ = cmd.Wait()
+		return 0, err
+	}
+	if _, err := w.WriteString("go"); err != nil {
+		return 0, err
+	}
+	w.Close()
+	stop := forward(cmd.Process)
+	defer stop()
+	return exitStatus(cmd.Wait())
+}
+
+func startError(err error) error {
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EUSERS) {
+		return fmt.Errorf("a user namespace can't be made (%w): the kernel or a security module forbids it (see sysctl user.max_user_namespaces and kernel.unprivileged_userns_clone)", err)
+	}
+	return err
+}
+
+// write has the setuid helpers write both maps of a process.
+func (m IDMaps) write(pid int) error {
+	for _, kind := range [...]struct {
+		helper string
+		ranges []IDRange
+	}{{"newuidmap", m.UIDs}, {"newgidmap", m.GIDs}} {
+		args := []string{strconv.Itoa(pid)}
+		for _, r := range kind.ranges {
+			args = append(args, strconv.Itoa(r.Inside), strconv.Itoa(r.Host), strconv.Itoa(r.Count))
+		}
+		if out, err := exec.Command(kind.helper, args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", kind.helper, err, out)
+		}
+	}
+	return nil
+}
+
+// forward hands on the signals by which people end programs.
+func forward(p *os.Process) (stop func()) {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGCONT)
+	go func() {
+		for s := range signals {
+			// The terminal has sent it to the whole group already, and twice
+			// does no harm.
+			_ = p.Signal(s)
+		}
+	}()
+	return func() { signal.Stop(signals); close(signals) }
+}
+
+// exitStatus is a shell's: 128 and the signal for a program that one ended.
+func exitStatus(err error) (int, error) {
+	var exit *exec.ExitError
+	if err == nil {
+		return 0, nil
+	}
+	if !errors.As(err, &exit) {
+		return 0, err
+	}
+	ws := exit.Sys().(syscall.WaitStatus)
+	if ws.Signaled() {
+		return 128 + int(ws.Signal()), nil
+	}
+	return ws.ExitStatus(), nil
+}
