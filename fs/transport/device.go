@@ -13,7 +13,7 @@ type Device struct {
 	fd int
 
 	mu     sync.Mutex
-	held   bool // readers use it
+	held   int // how many use it: the readers together, and each notification
 	closed bool
 }
 
@@ -31,22 +31,27 @@ func (d *Device) Close() {
 	d.release()
 }
 
-func (d *Device) hold() {
+// hold keeps the descriptor open until drop; false says that it is closed.
+func (d *Device) hold() bool {
 	d.mu.Lock()
-	d.held = true
-	d.mu.Unlock()
+	defer d.mu.Unlock()
+	if d.fd < 0 {
+		return false
+	}
+	d.held++
+	return true
 }
 
 func (d *Device) drop() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.held = false
+	d.held--
 	d.release()
 }
 
 // release closes the descriptor once. The caller holds mu.
 func (d *Device) release() {
-	if d.closed && !d.held && d.fd >= 0 {
+	if d.closed && d.held == 0 && d.fd >= 0 {
 		_ = unix.Close(d.fd) // nothing was buffered
 		d.fd = -1
 	}
