@@ -14,18 +14,20 @@ func (u *Union) openLowerFile(ref *lowerRef) (int, error) {
 		return -1, err
 	}
 	defer p.release()
-	fd, err := hostfs.Open(p.h.fd, p.name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOATIME, 0)
-	if err == unix.EPERM {
-		fd, err = hostfs.Open(p.h.fd, p.name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
-	}
-	return fd, err
+	return u.spare(func() (int, error) {
+		fd, err := hostfs.Open(p.h.fd, p.name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOATIME, 0)
+		if err == unix.EPERM {
+			fd, err = hostfs.Open(p.h.fd, p.name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+		}
+		return fd, err
+	})
 }
 
 // openUpperFile opens a file in upper for reading and writing, or for reading
 // when it may not be changed.
 func (u *Union) openUpperFile(n *Inode) (fd int, err error) {
 	err = u.withMeta(n, func(p place) error {
-		fd, _, err = openUpperPlace(p)
+		fd, _, err = u.openUpperPlace(p)
 		return err
 	})
 	return fd, err
@@ -35,9 +37,9 @@ func (u *Union) openUpperFile(n *Inode) (fd int, err error) {
 // checked the caller's rights; a mode that keeps its own owner out, when that
 // is who we are, is widened for the moment of opening. A file that chattr(1)
 // made immutable or append-only can be opened for reading alone.
-func openUpperPlace(p place) (fd int, writable bool, err error) {
+func (u *Union) openUpperPlace(p place) (fd int, writable bool, err error) {
 	const both, read = unix.O_RDWR | unix.O_NONBLOCK, unix.O_RDONLY | unix.O_NONBLOCK
-	fd, err = openPlace(p, both)
+	fd, err = u.spare(func() (int, error) { return openPlace(p, both) })
 	switch err {
 	case unix.EACCES:
 		fd, err = openWidened(p, both)
@@ -113,7 +115,7 @@ func (u *Union) upperFileLocked(n *Inode) (*handle, error) {
 		return nil, err
 	}
 	defer p.release()
-	fd, writable, err := openUpperPlace(p)
+	fd, writable, err := u.openUpperPlace(p)
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func (u *Union) openDir(r *dirRef) (*handle, error) {
 		return h, nil
 	}
 	if r.parent == nil {
-		fd, err := hostfs.OpenDir(r.layer.fd, ".")
+		fd, err := u.spare(func() (int, error) { return hostfs.OpenDir(r.layer.fd, ".") })
 		if err != nil {
 			return nil, err
 		}
@@ -70,7 +70,8 @@ func (u *Union) openDirFromAncestor(r *dirRef) (*handle, error) {
 		defer base.release()
 		fd = base.fd
 	}
-	got, err := hostfs.OpenDir(fd, joinReversed(names))
+	path := joinReversed(names)
+	got, err := u.spare(func() (int, error) { return hostfs.OpenDir(fd, path) })
 	if err != nil {
 		return nil, err
 	}

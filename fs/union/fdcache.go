@@ -131,6 +131,15 @@ func (c *fdCache) makeRoomLocked() {
 	}
 }
 
+// halve gives up half of the descriptors.
+func (c *fdCache) halve() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for range (len(c.ring) + 1) / 2 {
+		c.evictLocked(len(c.ring) - 1)
+	}
+}
+
 // close empties the cache.
 func (c *fdCache) close() {
 	c.mu.Lock()
