@@ -29,17 +29,21 @@ PORTABLE := ./cmd/... ./fs/... ./whiteout/... ./layerstore/... ./runner/...
 PLAIN_ONLY := TestMemoryFallsBack
 
 # fs/union's tests on layers of any owner, with marks in trusted attributes.
-UNION_ROOT := TestMarksInEveryForm|TestForeignForms|TestWhiteoutsWhereNeeded|TestRmdir|TestRemovedDirectory|TestFourGenerations|TestStrangeLayers|TestGenerations|TestRecords|TestACLMode|TestRemoveAbsentACL|TestImmutable
+UNION_ROOT := TestMarksInEveryForm|TestForeignForms|TestWhiteoutsWhereNeeded|TestRmdir|TestRemovedDirectory|TestFourGenerations|TestStrangeLayers|TestGenerations|TestRecords|TestACLMode|TestRemoveAbsentACL|TestImmutable|TestIndexIsUsed|TestIndexIsNotBelieved|TestIndexKnowsMarks
 
 # layerstore's tests with owners of all kinds, other programs' archives, and
 # file systems that only root can mount.
-LAYER_ROOT := TestEverythingOnDisk|TestEverythingComesBack|TestPackDiff|TestPackOf(Our|Kernel|OneID)Union|TestArchivesOfOthers|TestUmociUnpacksOurs|TestPodmanUnpacksOurs|TestLayersOfBuildah|TestAgreesWithUmoci|TestBtrfs|TestZFS
+LAYER_ROOT := TestEverythingOnDisk|TestEverythingComesBack|TestPackDiff|TestPackOf(Our|Kernel|OneID)Union|TestArchivesOfOthers|TestUmociUnpacksOurs|TestPodmanUnpacksOurs|TestLayersOfBuildah|TestAgreesWithUmoci|TestBtrfs|TestZFS(Busy|Unmounted)?|TestInUserNamespace|TestApply(OnTop)?|TestBases
+
+# runner/sandbox's tests with cgroups, which an ordinary user has only where
+# they were delegated, and with devices.
+GROUP_ROOT := TestGroup(Stats|Kill|Freeze|Limits|OutOfMemory|Left)|TestDevice(s|Program)InKernel
 
 # Tests that ask the kernel's overlayfs or fuse-overlayfs for a second opinion,
 # drop the kernel's caches, or change owners freely need the machine's own root:
 # test-root runs them. Whoever adds one that fails under another user with
 # "needed in CI" puts its name here.
-ROOT_ONLY := TestAgainstKernel|TestReadsFuseOverlayfs|TestFuseOverlayfsReadsOurs|TestSuiteOnPlain|TestSuiteOnKernel|TestKernelAgainstItself|TestKernelSequences|TestSequencesFindBugs|TestRandom|TestFullDisk|$(UNION_ROOT)|$(LAYER_ROOT)|$(PLAIN_ONLY)
+ROOT_ONLY := TestAgainstKernel|TestReadsFuseOverlayfs|TestFuseOverlayfsReadsOurs|TestSuiteOnPlain|TestSuiteOnKernel|TestKernelAgainstItself|TestKernelSequences|TestSequencesFindBugs|TestRandom|TestFullDisk|$(UNION_ROOT)|$(LAYER_ROOT)|$(GROUP_ROOT)|$(PLAIN_ONLY)
 # These need a root, that of a user namespace will do.
 ANY_ROOT := TestKernelHonoursOurMarks|TestKernelXattrWhiteouts|TestWeReadTheKernelsMarks
 

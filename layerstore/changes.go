@@ -1,8 +1,10 @@
 package layerstore
 
 import (
+	"archive/tar"
 	"context"
 	"io"
+	"slices"
 
 	"unionfs/fs/hostfs"
 	"unionfs/layerstore/layertar"
@@ -59,10 +61,14 @@ func (s *Store) LayerChanges(ctx context.Context, chain []DiffID) ([]layertar.Ch
 // Export writes the root file system that a chain of layers makes, as a plain
 // tar.
 func (s *Store) Export(ctx context.Context, w io.Writer, chain []DiffID) error {
+	if len(chain) == 0 {
+		return tar.NewWriter(w).Close()
+	}
 	src, done, err := s.OpenLayers(chain)
 	if err != nil {
 		return err
 	}
 	defer done()
+	src.Root = slices.Index(Stack(chain), s.RootLayer(chain)) // Upper is none of Lowers
 	return layertar.PackMerged(ctx, w, src)
 }

@@ -36,6 +36,9 @@ type Snapshot struct {
 // Dir is the snapshot's folder: its driver keeps there what it needs.
 func (n *Snapshot) Dir() string { return n.dir }
 
+// SnapshotAt is a snapshot that is nothing but its folder.
+func SnapshotAt(dir string) Snapshot { return Snapshot{dir: dir} }
+
 // Upper is where changes are, for drivers that have such a place.
 func (n *Snapshot) Upper() string { return filepath.Join(n.dir, "upper") }
 
@@ -206,5 +209,14 @@ func (s *Store) RemoveSnapshot(id string) error {
 		return err
 	}
 	defer st.Close()
-	return os.Rename(s.path("snapshots", id), st.file("dead"))
+	_, err = st.TakeSnapshot(id)
+	return err
+}
+
+// TakeSnapshot makes a snapshot vanish at once, as RemoveSnapshot does. Its
+// folder is in the stage now and goes with it: until then its driver may remove
+// in its own way what it keeps there.
+func (st *Stage) TakeSnapshot(id string) (dir string, err error) {
+	dir = st.file("dead")
+	return dir, os.Rename(st.s.path("snapshots", id), dir)
 }

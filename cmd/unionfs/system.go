@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"unionfs/layerstore"
+	"unionfs/layerstore/driver"
 )
 
 func systemCommand(f *storeFlags) *cobra.Command {
@@ -172,7 +173,10 @@ made from, and the layers, blobs and unfinished downloads that nothing needs.`,
 				fmt.Fprintln(cmd.OutOrStdout(), "Deleted:", id)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%d images, %d layers, %d blobs removed, %s given back\n", len(gone.Images), len(gone.Layers), len(gone.Blobs), size(gone.Bytes))
-			return err
+			if err != nil {
+				return err
+			}
+			return driver.Collect(cmd.Context(), s.Store)
 		},
 	}
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "also images that have names")

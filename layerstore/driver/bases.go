@@ -6,59 +6,93 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"unionfs/layerstore"
 )
 
-// A base is the tree that a chain makes, kept once for each chain and driver in
-// the store's folder chains/DRIVER/CHAIN. It is made in a stage and never
-// changed, and goes when no snapshot of the driver has the chain any more.
-
-// basePath is where a chain's base is, if it is there.
-func (f flat) basePath(chain []layerstore.DiffID) string {
-	return filepath.Join(f.s.Root(), "chains", f.name, layerstore.ChainOf(chain).Hex())
+// bases are the trees that chains make, each kept once.
+type bases interface {
+	// with makes a chain's base if there is none, and calls do with its tree,
+	// which is there as long as do runs.
+	with(ctx context.Context, chain []layerstore.DiffID, do func(dir string) error) error
+	// collect removes those that nothing needs, unless somebody uses some just
+	// now: then a later one does.
+	collect(ctx context.Context) error
 }
 
-// base answers a chain's base, making it with make in a directory that isn't
-// there yet. Two processes that do so at once keep the first.
-func (f flat) base(ctx context.Context, st *layerstore.Stage, chain []layerstore.DiffID, make func(dir string) error) (string, error) {
-	place := f.basePath(chain)
-	if _, err := os.Lstat(place); err == nil {
-		return place, nil
+// volume is a way to make directories that are bases. Directories that are made
+// aren't there before.
+type volume interface {
+	make(dir string) error
+	// derive makes one that begins as the base from; errNoDerive where that
+	// would save nothing.
+	derive(dir, from string) error
+	// publish makes the base place of dir, at once and for good. Another one
+	// that is there already stays.
+	publish(dir, place string) error
+	remove(dir string) error
+}
+
+var errNoDerive = errors.New("bases can't be made of others")
+
+// folder keeps the bases of a driver in the store's folder chains/DRIVER/CHAIN,
+// the locks under which each is made beside them, and chains/DRIVER.lock, which
+// users share and the collector has alone.
+type folder struct {
+	s    *layerstore.Store
+	name string
+	vol  volume
+	// fill makes a base as the package's fill does; nil is that.
+	fill func(ctx context.Context, dir string, chain, rest []layerstore.DiffID) error
+	// images keeps also the bases of the images' chains, for snapshots to come.
+	images bool
+}
+
+func (b *folder) dir() string { return filepath.Join(b.s.Root(), "chains", b.name) }
+
+func (b *folder) place(chain []layerstore.DiffID) string {
+	return filepath.Join(b.dir(), layerstore.ChainOf(chain).Hex())
+}
+
+const lockSuffix = ".lock"
+
+func (b *folder) with(ctx context.Context, chain []layerstore.DiffID, do func(dir string) error) error {
+	if len(chain) == 0 {
+		return errNoLayers
 	}
-	temp, err := st.TempDir()
+	guard, err := takeLock(ctx, b.dir()+lockSuffix, unix.LOCK_SH)
 	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(temp, "base")
-	if err := make(dir); err != nil {
-		return "", err
-	}
-	if err := f.fill(ctx, dir, chain); err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(filepath.Dir(place), 0o700); err != nil {
-		return "", err
-	}
-	if err := os.Rename(dir, place); err != nil {
-		if _, serr := os.Lstat(place); serr != nil {
-			return "", err
-		}
-	}
-	return place, nil
-}
-
-// plainDir makes a base's directory on any file system.
-func plainDir(dir string) error {
-	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
-	return os.Chmod(dir, 0o755) // whatever the umask
+	defer guard.release()
+	place := b.place(chain)
+	if !exists(place) {
+		if err := b.makeAlone(ctx, chain, place); err != nil {
+			return err
+		}
+	}
+	return do(place)
 }
 
-// withBase calls do with a chain's base.
-func (f flat) withBase(ctx context.Context, chain []layerstore.DiffID, make func(dir string) error, do func(dir string) error) error {
-	st, err := f.s.Begin()
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// makeAlone makes a base while others who need it wait.
+func (b *folder) makeAlone(ctx context.Context, chain []layerstore.DiffID, place string) error {
+	alone, err := takeLock(ctx, place+lockSuffix, unix.LOCK_EX)
+	if err != nil {
+		return err
+	}
+	defer alone.release()
+	if exists(place) {
+		return nil
+	}
+	st, err := b.s.Begin()
 	if err != nil {
 		return err
 	}
@@ -66,28 +100,59 @@ func (f flat) withBase(ctx context.Context, chain []layerstore.DiffID, make func
 	if err := st.Hold(nil, chain); err != nil {
 		return err
 	}
-	dir, err := f.base(ctx, st, chain, make)
+	temp, err := st.TempDir()
 	if err != nil {
 		return err
 	}
-	return do(dir)
+	dir := filepath.Join(temp, "base")
+	rest, err := b.begin(dir, chain)
+	if err != nil {
+		return err
+	}
+	if b.fill != nil {
+		err = b.fill(ctx, dir, chain, rest)
+	} else {
+		err = fill(ctx, b.s, dir, chain, rest)
+	}
+	if err != nil {
+		return err
+	}
+	return b.vol.publish(dir, place)
 }
 
-// collectBases removes the bases that no snapshot of the driver began as, and
-// that aren't mounted, with remove.
-func (f flat) collectBases(remove func(dir string) error) error {
-	snapshots, err := f.s.Snapshots()
+// begin makes the directory of a base to be, out of the base of the longest part
+// of the chain that has one, and answers the layers that are missing in it.
+func (b *folder) begin(dir string, chain []layerstore.DiffID) (rest []layerstore.DiffID, err error) {
+	for n := len(chain) - 1; n > 0; n-- {
+		from := b.place(chain[:n])
+		if !exists(from) {
+			continue
+		}
+		if err := b.vol.derive(dir, from); err != errNoDerive {
+			return chain[n:], err
+		}
+		break
+	}
+	return chain, b.vol.make(dir)
+}
+
+func (b *folder) collect(context.Context) error {
+	if !isDir(b.dir()) {
+		return nil
+	}
+	guard, err := tryLock(b.dir()+lockSuffix, unix.LOCK_EX)
+	if err == unix.EWOULDBLOCK {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	needed := map[string]bool{}
-	for _, n := range snapshots {
-		if n.Driver == f.name {
-			needed[layerstore.ChainOf(n.Layers).Hex()] = true
-		}
+	defer guard.release()
+	needed, err := neededBases(b.s, b.name, b.images)
+	if err != nil {
+		return err
 	}
-	folder := filepath.Join(f.s.Root(), "chains", f.name)
-	entries, err := os.ReadDir(folder)
+	entries, err := os.ReadDir(b.dir())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -95,30 +160,44 @@ func (f flat) collectBases(remove func(dir string) error) error {
 		return err
 	}
 	for _, e := range entries {
-		if needed[e.Name()] || mountedWith(e.Name()) != "" {
-			continue
+		path := filepath.Join(b.dir(), e.Name())
+		chain, isLock := strings.CutSuffix(e.Name(), lockSuffix)
+		switch {
+		case needed[chain] || mountedWith(chain) != "":
+		case isLock:
+			err = os.Remove(path)
+		default:
+			err = b.vol.remove(path)
 		}
-		if err := remove(filepath.Join(folder, e.Name())); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// removeDir makes a directory vanish at once and then removes its files.
-func (f flat) removeDir(dir string) error {
-	st, err := f.s.Begin()
+// neededBases are the chains, in hexadecimal, that a driver's snapshots began
+// as, and those that images have.
+func neededBases(s *layerstore.Store, driver string, images bool) (map[string]bool, error) {
+	needed := map[string]bool{}
+	snapshots, err := s.Snapshots()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer st.Close()
-	temp, err := st.TempDir()
+	for _, n := range snapshots {
+		if n.Driver == driver {
+			needed[layerstore.ChainOf(n.Layers).Hex()] = true
+		}
+	}
+	if !images {
+		return needed, nil
+	}
+	all, err := s.Images()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	err = os.Rename(dir, filepath.Join(temp, "dead"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // by somebody else
+	for _, img := range all {
+		needed[layerstore.ChainOf(img.Layers).Hex()] = true
 	}
-	return err
+	return needed, nil
 }

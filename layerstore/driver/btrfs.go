@@ -3,21 +3,20 @@ package driver
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
 	"unionfs/layerstore"
-	"unionfs/layerstore/layertar"
 )
 
 // btrfsDriver keeps each snapshot as a subvolume that shares all blocks with its
-// chain's base until they are changed.
+// chain's base until they are changed. Bases are read-only subvolumes.
 type btrfsDriver struct{ flat }
 
-func newBtrfs(s *layerstore.Store) Driver { return &btrfsDriver{flat{s: s, name: "btrfs"}} }
+func newBtrfs(s *layerstore.Store) Driver {
+	return &btrfsDriver{flat{s: s, name: "btrfs", clones: true, bases: &folder{s: s, name: "btrfs", vol: subvolumes{}, images: true}}}
+}
 
 func (d *btrfsDriver) Probe() Probe {
 	p := Probe{Found: []string{d.s.Root() + " is on " + backing(d.s.Root()), idsFound(d.s)}}
@@ -36,7 +35,7 @@ func (d *btrfsDriver) Probe() Probe {
 	return p
 }
 
-// try makes a subvolume and deletes it.
+// try makes a subvolume and a snapshot of it, and deletes both.
 func (d *btrfsDriver) try() string {
 	st, err := d.s.Begin()
 	if err != nil {
@@ -47,13 +46,11 @@ func (d *btrfsDriver) try() string {
 	if err != nil {
 		return err.Error()
 	}
-	path := filepath.Join(dir, "probe")
-	if err := createSubvolume(path); err != nil {
-		return err.Error()
-	}
-	if err := deleteSubvolume(path); err != nil {
-		_ = os.Remove(path) // an empty one goes this way too
-		return err.Error() + ": be root, or mount the file system with user_subvol_rm_allowed"
+	vol, snapshot := filepath.Join(dir, "volume"), filepath.Join(dir, "snapshot")
+	for _, err := range []error{createSubvolume(vol), snapshotSubvolume(snapshot, vol, 0), deleteSubvolume(snapshot), deleteSubvolume(vol)} {
+		if err != nil {
+			return err.Error()
+		}
 	}
 	return ""
 }
@@ -61,31 +58,31 @@ func (d *btrfsDriver) try() string {
 func (d *btrfsDriver) Prepare(ctx context.Context, st *layerstore.Stage, n layerstore.Snapshot) (layerstore.Snapshot, error) {
 	n.Driver = d.name
 	return st.NewSnapshot(n, func(n *layerstore.Snapshot) error {
-		base, err := d.base(ctx, st, n.Layers, createSubvolume)
-		if err != nil {
-			return err
-		}
-		return snapshotSubvolume(d.tree(n), base)
+		return d.bases.with(ctx, n.Layers, func(base string) error {
+			return snapshotSubvolume(treeIn(n.Dir()), base, 0)
+		})
 	})
 }
 
-func (d *btrfsDriver) View(ctx context.Context, chain []layerstore.DiffID, target string, o MountOptions) (m Mount, err error) {
-	o.ReadOnly = true
-	err = d.withBase(ctx, chain, createSubvolume, func(dir string) error {
-		m, err = bind(dir, target, o)
+func (d *btrfsDriver) Remove(ctx context.Context, n layerstore.Snapshot) error {
+	if err := d.take(&n, deleteSubvolume); err != nil {
 		return err
-	})
-	return m, err
+	}
+	return d.collect(ctx)
 }
 
-func (d *btrfsDriver) Diff(ctx context.Context, n layerstore.Snapshot, w io.Writer) error {
-	return d.diff(ctx, &n, w, createSubvolume)
-}
+// subvolumes are the directories that btrfs can snapshot.
+type subvolumes struct{}
 
-func (d *btrfsDriver) Changes(ctx context.Context, n layerstore.Snapshot) ([]layertar.Change, error) {
-	return d.changes(ctx, &n, createSubvolume)
-}
+func (subvolumes) make(dir string) error         { return createSubvolume(dir) }
+func (subvolumes) derive(dir, from string) error { return snapshotSubvolume(dir, from, 0) }
+func (subvolumes) remove(dir string) error       { return deleteSubvolume(dir) }
 
-func (d *btrfsDriver) Remove(_ context.Context, n layerstore.Snapshot) error {
-	return d.remove(&n, deleteSubvolume, deleteSubvolume)
+// publish makes a read-only snapshot: it appears at once, and btrfs writes all
+// that it has before it.
+func (subvolumes) publish(dir, place string) error {
+	if err := snapshotSubvolume(place, dir, btrfsReadOnly); err != nil && !exists(place) {
+		return err
+	}
+	return deleteSubvolume(dir)
 }

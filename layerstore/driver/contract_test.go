@@ -1,16 +1,11 @@
 package driver
 
 import (
-	"archive/tar"
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,8 +36,16 @@ func contract(t *testing.T, make func(t *testing.T) Driver) {
 		{"changes are kept, listed and packed", (*bench).changes},
 		{"snapshots are apart", (*bench).apart},
 		{"one use at a time", (*bench).oneUse},
+		{"all that layers can have", (*bench).thick},
 		{"many at once", (*bench).many},
+		{"images keep bases", (*bench).images},
 		{"failures leave nothing", (*bench).failures},
+		{"ways to mount", (*bench).ways},
+		{"what changes weigh", (*bench).weighs},
+		{"committed in use", (*bench).inUse},
+		{"one begins while another ends", (*bench).churn},
+		{"views come and go", (*bench).views},
+		{"what outlives a killed command is whole", (*bench).killed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := make(t)
@@ -77,70 +80,6 @@ func (b *bench) must(err error) {
 	}
 }
 
-type member struct {
-	name, text string
-	h          tar.Header
-}
-
-func archive(t *testing.T, members ...member) []byte {
-	t.Helper()
-	var buf bytes.Buffer
-	w := tar.NewWriter(&buf)
-	for _, m := range members {
-		h := m.h
-		h.Name, h.Size = m.name, int64(len(m.text))
-		h.Uid, h.Gid = os.Geteuid(), os.Getegid() // who is to write there
-		if h.Typeflag == 0 {
-			h.Typeflag = tar.TypeReg
-		}
-		if strings.HasSuffix(m.name, "/") {
-			h.Typeflag = tar.TypeDir
-		}
-		if h.Mode == 0 {
-			h.Mode = 0o755
-		}
-		if err := w.WriteHeader(&h); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(w, m.text); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return buf.Bytes()
-}
-
-// image puts the layers into the store, held to the end of the test.
-func (b *bench) image() {
-	b.Helper()
-	st, err := b.s.Begin()
-	b.must(err)
-	b.Cleanup(st.Close)
-	for _, a := range [][]byte{
-		archive(b.T,
-			member{name: "./"}, member{name: "etc/"}, member{name: "etc/passwd", text: "root:x:0:0::/:/bin/sh\n"},
-			member{name: "etc/gone", text: "gone"}, member{name: "data/"}, member{name: "data/old", text: "old"},
-			member{name: "data/deep/"}, member{name: "data/deep/file", text: "deep"},
-			member{name: "bin/"}, member{name: "bin/tool", text: strings.Repeat("tool", 5000), h: tar.Header{Mode: 0o4755}},
-			member{name: "bin/again", h: tar.Header{Typeflag: tar.TypeLink, Linkname: "bin/tool"}},
-			member{name: "bin/link", h: tar.Header{Typeflag: tar.TypeSymlink, Linkname: "tool"}},
-			member{name: "marked", text: "x", h: tar.Header{PAXRecords: map[string]string{"SCHILY.xattr.user.note": "kept"}}}),
-		archive(b.T,
-			member{name: "etc/"}, member{name: "etc/.wh.gone"}, member{name: "data/"}, member{name: "data/.wh..wh..opq"}, member{name: "data/new", text: "new"},
-			member{name: "etc/passwd", text: "root:x:0:0::/root:/bin/sh\n"}),
-		archive(b.T, member{name: "./"}, member{name: "top", text: "top"}),
-	} {
-		info, err := st.AddTar(b.Context(), func(w io.Writer) error {
-			_, err := w.Write(a)
-			return err
-		})
-		b.must(err)
-		b.chain = append(b.chain, info.DiffID)
-	}
-}
-
 func (b *bench) prepare(name string) layerstore.Snapshot {
 	b.Helper()
 	n, err := b.prepareIn(b.Context(), name, b.chain)
@@ -158,101 +97,11 @@ func (b *bench) prepareIn(ctx context.Context, name string, chain []layerstore.D
 	return b.d.Prepare(ctx, st, layerstore.Snapshot{Name: name, Layers: chain, Driver: "?"})
 }
 
-// in mounts a snapshot for as long as do runs.
-func (b *bench) in(n layerstore.Snapshot, do func(dir string)) {
-	b.Helper()
-	b.mounted(order{Snapshot: n.ID}, do)
-}
-
-func (b *bench) view(chain []layerstore.DiffID, do func(dir string)) {
-	b.Helper()
-	b.mounted(order{Chain: chain}, do)
-}
-
-// mounted has a process of its own mount, which serves where that is needed. A
-// test that uses a mount that it serves itself may wait for itself: the os
-// package asks epoll about its files, with a processor held.
-func (b *bench) mounted(o order, do func(dir string)) {
-	b.Helper()
-	o.Driver, o.Root, o.Target = b.d.Name(), b.s.Root(), b.TempDir()
-	text, err := json.Marshal(o)
-	b.must(err)
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), serveVariable+"="+string(text))
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	b.must(err)
-	out, err := cmd.StdoutPipe()
-	b.must(err)
-	b.must(cmd.Start())
-	defer func() {
-		if cmd.ProcessState == nil { // after a failure
-			_ = unix.Unmount(o.Target, unix.MNT_DETACH)
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		}
-	}()
-	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "mounted\n" {
-		b.Fatalf("the mount: %q, %v", line, err)
-	}
-	do(o.Target)
-	b.must(in.Close())
-	b.must(cmd.Wait())
-}
-
-// order is what the process that mounts is told.
-type order struct {
-	Driver, Root, Target string
-	Snapshot             string
-	Chain                []layerstore.DiffID
-}
-
-const serveVariable = "DRIVER_TEST_SERVE"
-
-// serveOrder mounts until its standard input ends.
-func serveOrder(text string) error {
-	var o order
-	if err := json.Unmarshal([]byte(text), &o); err != nil {
-		return err
-	}
-	s, err := layerstore.Open(o.Root)
-	if err != nil {
-		return err
-	}
-	d, err := byName(o.Driver, s)
-	if err != nil {
-		return err
-	}
-	var m Mount
-	if o.Snapshot == "" {
-		m, err = d.View(context.Background(), o.Chain, o.Target, MountOptions{})
-	} else {
-		n, ferr := s.Snapshot(o.Snapshot)
-		if ferr != nil {
-			return ferr
-		}
-		m, err = d.Mount(context.Background(), n, o.Target, MountOptions{})
-	}
-	if err != nil {
-		return err
-	}
-	done := make(chan error, 1)
-	go func() { done <- m.Wait() }()
-	fmt.Println("mounted")
-	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
-		return err
-	}
-	if err := m.Unmount(); err != nil {
-		return err
-	}
-	return <-done
-}
-
 func (b *bench) tree(dir string) []string {
 	b.Helper()
 	// Times of directories that nobody names in an archive are those of the
-	// making.
-	lines, err := fstest.Snapshot(dir, fstest.SnapshotOptions{NoDirMtime: true, NoMtime: true})
+	// making. Unions count the names of a lower file that they hide, too.
+	lines, err := fstest.Snapshot(dir, fstest.SnapshotOptions{NoDirMtime: true, NoMtime: true, NoNlink: true})
 	b.must(err)
 	return lines
 }
@@ -300,6 +149,8 @@ func (b *bench) shows() {
 	if changes, err := b.d.Changes(b.Context(), n); err != nil || len(changes) > 0 {
 		b.Errorf("changes of a new snapshot: %v, %v", changes, err)
 	}
+	want := lines(b.T, func(w io.Writer) error { return b.s.Export(b.Context(), w, b.chain) })
+	b.same("a new snapshot's export", want, lines(b.T, func(w io.Writer) error { return b.d.Export(b.Context(), n, w) }))
 }
 
 func (b *bench) changes() {
@@ -307,7 +158,7 @@ func (b *bench) changes() {
 	var before []string
 	b.in(n, func(dir string) {
 		b.must(os.WriteFile(dir+"/data/mine", []byte("mine"), 0o640))
-		b.must(os.Rename(dir+"/data", dir+"/moved"))
+		b.move(dir+"/data", dir+"/moved")
 		b.must(os.Remove(dir + "/top"))
 		b.must(os.Chmod(dir+"/bin/tool", 0o711))
 		b.must(os.Mkdir(dir+"/etc/new", 0o700))
@@ -398,9 +249,16 @@ func (b *bench) many() {
 		})
 	}
 	wait.Wait()
+	b.shared(ids)
 	for _, n := range ids {
-		b.must(b.d.Remove(b.Context(), n))
+		wait.Go(func() {
+			if err := b.d.Remove(b.Context(), n); err != nil {
+				b.Error(err)
+			}
+		})
 	}
+	wait.Wait()
+	b.must(Collect(b.Context(), b.s)) // what was in use at the last removal
 	if all, err := b.s.Snapshots(); err != nil || len(all) > 0 {
 		b.Errorf("%d snapshots are left, %v", len(all), err)
 	}
@@ -418,6 +276,13 @@ func (b *bench) failures() {
 	if _, err := b.prepareIn(b.Context(), "", nil); err == nil {
 		b.Error("a snapshot of no layers was made")
 	}
+	given, up := context.WithCancel(b.Context())
+	up()
+	if n, err := b.prepareIn(given, "", b.chain); err == nil {
+		b.must(b.d.Remove(b.Context(), n)) // there was nothing to wait for
+	} else if !errors.Is(err, context.Canceled) {
+		b.Errorf("given up: %v", err)
+	}
 	if all, err := b.s.Snapshots(); err != nil || len(all) > 0 {
 		b.Errorf("%d snapshots are left, %v", len(all), err)
 	}
@@ -427,6 +292,10 @@ func (b *bench) failures() {
 // what was made on the way.
 func (b *bench) whole() {
 	b.Helper()
+	left, err := filepath.Glob(filepath.Join(b.s.Root(), "stages", "*"))
+	if err != nil || len(left) != 1 { // that of image
+		b.Errorf("stages are left: %v, %v", left, err)
+	}
 	found, err := b.s.Check(b.Context(), false, func(string) {})
 	b.must(err)
 	for _, p := range found {

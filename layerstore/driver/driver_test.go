@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -16,6 +15,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	unix.Umask(0o022)
 	if order := os.Getenv(serveVariable); order != "" {
 		if err := serveOrder(order); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -23,7 +23,6 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	unix.Umask(0o022)
 	os.Exit(m.Run())
 }
 
@@ -116,87 +115,30 @@ func wantRefusal(t *testing.T, name, words string) {
 
 func TestBtrfs(t *testing.T) {
 	fstest.NeedRoot(t)
-	where := btrfs(t)
-	contract(t, func(t *testing.T) Driver {
-		dir, err := os.MkdirTemp(where, "store")
-		if err != nil {
-			t.Fatal(err)
-		}
-		d := newBtrfs(storeIn(t, dir))
-		needProbe(t, d)
-		return d
-	})
-}
-
-// btrfs makes and mounts a file system in a file.
-func btrfs(t *testing.T) string {
-	t.Helper()
-	image := filepath.Join(t.TempDir(), "image")
-	if err := os.WriteFile(image, nil, 0o600); err != nil {
-		t.Fatal(err)
+	if !apart(t) {
+		return
 	}
-	if err := os.Truncate(image, 512<<20); err != nil {
-		t.Fatal(err)
-	}
-	run(t, "mkfs.btrfs", "-q", image)
-	dir := t.TempDir()
-	run(t, "mount", "-o", "loop", image, dir)
-	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
-	return dir
+	contract(t, on(btrfs(t), newBtrfs))
 }
 
 func TestZFS(t *testing.T) {
 	fstest.NeedRoot(t)
-	where := zfs(t)
-	contract(t, func(t *testing.T) Driver {
+	if !apart(t) {
+		return
+	}
+	contract(t, on(zfs(t), newZFS))
+}
+
+// on makes drivers of stores in a directory.
+func on(where string, driver func(*layerstore.Store) Driver) func(t *testing.T) Driver {
+	return func(t *testing.T) Driver {
 		dir, err := os.MkdirTemp(where, "store")
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := newZFS(storeIn(t, dir))
+		d := driver(storeIn(t, dir))
 		needProbe(t, d)
 		return d
-	})
-}
-
-// zfs makes a pool in a file, with a server of our own where there is none.
-func zfs(t *testing.T) string {
-	t.Helper()
-	if exec.Command("zfs", "list").Run() != nil {
-		startZFS(t)
-	}
-	image := filepath.Join(t.TempDir(), "pool")
-	if err := os.WriteFile(image, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(image, 512<<20); err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	pool := fmt.Sprintf("unionfstest%d", os.Getpid())
-	run(t, "zpool", "create", "-o", "cachefile=none", "-m", dir, pool, image)
-	t.Cleanup(func() {
-		// Busy with the ends of its datasets' mounts for a moment.
-		for deadline := time.Now().Add(patience); exec.Command("zpool", "destroy", "-f", pool).Run() != nil; time.Sleep(50 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				run(t, "zpool", "destroy", "-f", pool)
-			}
-		}
-	})
-	return dir
-}
-
-func startZFS(t *testing.T) {
-	t.Helper()
-	server := exec.Command("zfs-fuse", "-n", "--no-kstat-mount", "-x")
-	if err := server.Start(); err != nil {
-		lacking(t, "zfs-fuse: %v", err)
-	}
-	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
-	for deadline := time.Now().Add(20 * time.Second); exec.Command("zpool", "list").Run() != nil; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("zfs-fuse doesn't answer")
-		}
 	}
 }
 
@@ -228,4 +170,32 @@ func TestRefusals(t *testing.T) {
 	case err == nil && (c.Name == "union" || len(c.Probed) < 2 || !strings.Contains(c.Why, "union can't work here")):
 		t.Errorf("auto picks %+v without FUSE", c)
 	}
+}
+
+// A user namespace with many ids is what unionfs unshare gives: owners are real
+// there, and mounts are allowed.
+func TestInUserNamespace(t *testing.T) {
+	fstest.NeedRoot(t)
+	if !apart(t) {
+		return
+	}
+	where, dir := reachable(t, "btrfs", btrfs(t)), reachable(t, "plain", t.TempDir())
+	openFUSE(t)
+	for _, c := range []struct{ test, place string }{
+		{"TestUnion|TestOverlay|TestVFS|TestApply|TestApplyOnTop", dir}, {"TestBtrfsOfUsers", where},
+	} {
+		cmd := exec.Command("/proc/self/exe", againArgs(c.test)...)
+		cmd.Dir = c.place
+		inUserNamespace(t, cmd)
+	}
+}
+
+// TestBtrfsOfUsers is the part of TestInUserNamespace that finds itself on btrfs
+// there, mounted without user_subvol_rm_allowed.
+func TestBtrfsOfUsers(t *testing.T) {
+	if os.Getenv(apartEnv) != "TestInUserNamespace" {
+		return
+	}
+	where := os.Getenv("TMPDIR")
+	contract(t, on(where, newBtrfs))
 }

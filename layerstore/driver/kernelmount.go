@@ -83,7 +83,7 @@ var generalOptions = map[string]int{
 	"ro": unix.MOUNT_ATTR_RDONLY, "nosuid": unix.MOUNT_ATTR_NOSUID, "nodev": unix.MOUNT_ATTR_NODEV,
 	"noexec": unix.MOUNT_ATTR_NOEXEC, "noatime": unix.MOUNT_ATTR_NOATIME, "nodiratime": unix.MOUNT_ATTR_NODIRATIME,
 	"nosymfollow": unix.MOUNT_ATTR_NOSYMFOLLOW,
-	"rw":          0, "suid": 0, "dev": 0, "exec": 0, "atime": 0, "diratime": 0, "relatime": 0, "allow_other": 0,
+	"rw":          0, "suid": 0, "dev": 0, "exec": 0, "atime": 0, "diratime": 0, "relatime": 0, "allow_other": 0, "allow_root": 0,
 }
 
 func mountAttrs(options []string) (int, error) {

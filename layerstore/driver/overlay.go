@@ -93,6 +93,9 @@ func (d *overlayDriver) Mount(_ context.Context, n layerstore.Snapshot, target s
 		return nil, err
 	}
 	defer use.release()
+	if err := settleVolatile(&n, o.Volatile); err != nil {
+		return nil, fmt.Errorf("snapshot %s: %w", n.Short(), err)
+	}
 	m := d.overlay(&n, o)
 	if err := m.mount(target); err != nil {
 		return nil, fmt.Errorf("snapshot %s: overlay on %s: %w", n.Short(), target, err)
@@ -107,8 +110,10 @@ func (d *overlayDriver) Detach(_ context.Context, n layerstore.Snapshot, o Mount
 	if err != nil {
 		return nil, nil, err
 	}
-	m := d.overlay(&n, o)
-	file, err := m.detached()
+	var file *os.File
+	if err = settleVolatile(&n, o.Volatile); err == nil {
+		file, err = d.overlay(&n, o).detached()
+	}
 	if err != nil {
 		use.release()
 		return nil, nil, fmt.Errorf("snapshot %s: overlay: %w", n.Short(), err)
@@ -133,7 +138,18 @@ func (d *overlayDriver) overlay(n *layerstore.Snapshot, o MountOptions) *overlay
 // View mounts without an upper. The kernel wants two lowers then, so that a
 // chain of one layer is bound in place.
 func (d *overlayDriver) View(ctx context.Context, chain []layerstore.DiffID, target string, o MountOptions) (Mount, error) {
-	lowers := d.s.LowerDirs(chain)
+	if len(chain) == 0 {
+		return nil, errNoLayers
+	}
+	var m Mount
+	err := withRoot(ctx, d.s, chain, func(lowers []string) (err error) {
+		m, err = viewOf(lowers, target, o)
+		return err
+	})
+	return m, err
+}
+
+func viewOf(lowers []string, target string, o MountOptions) (Mount, error) {
 	if len(lowers) == 1 {
 		return bind(lowers[0], target, MountOptions{ReadOnly: true, Options: o.Options})
 	}
@@ -143,3 +159,5 @@ func (d *overlayDriver) View(ctx context.Context, chain []layerstore.DiffID, tar
 	}
 	return kernelMount{target}, nil
 }
+
+func (d *overlayDriver) collect(ctx context.Context) error { return roots(d.s).collect(ctx) }

@@ -80,6 +80,9 @@ func (d *unionDriver) Detach(_ context.Context, n layerstore.Snapshot, o MountOp
 
 // serve mounts a snapshot in the way that mount says.
 func (d *unionDriver) serve(n *layerstore.Snapshot, o MountOptions, mount func(fs.Config) (*fs.Server, error)) (*served, error) {
+	if _, err := mountAttrs(o.Options); err != nil {
+		return nil, err
+	}
 	use, err := takeUse(n)
 	if err != nil {
 		return nil, err
@@ -99,12 +102,37 @@ func (d *unionDriver) serve(n *layerstore.Snapshot, o MountOptions, mount func(f
 	return &served{srv, sync.OnceFunc(use.release)}, nil
 }
 
+// View keeps the layers from being collected for as long as it is served.
 func (d *unionDriver) View(_ context.Context, chain []layerstore.DiffID, target string, o MountOptions) (Mount, error) {
-	srv, err := fs.Mount(d.config(chain, target, o))
+	if _, err := mountAttrs(o.Options); err != nil {
+		return nil, err
+	}
+	st, err := d.s.Begin()
 	if err != nil {
 		return nil, err
 	}
-	return &served{srv, func() {}}, nil
+	var srv *fs.Server
+	cfg := d.config(chain, target, o)
+	if err = st.Hold(nil, chain); err == nil && needsRoot(d.s, chain) {
+		err = d.addRoot(&cfg, st, chain)
+	}
+	if err == nil {
+		srv, err = fs.Mount(cfg)
+	}
+	if err != nil {
+		st.Close()
+		return nil, err
+	}
+	return &served{srv, sync.OnceFunc(st.Close)}, nil
+}
+
+func (d *unionDriver) addRoot(cfg *fs.Config, st *layerstore.Stage, chain []layerstore.DiffID) error {
+	dir, err := st.TempDir()
+	if err != nil {
+		return err
+	}
+	cfg.Union.Lower = append([]string{dir}, cfg.Union.Lower...)
+	return makeRoot(d.s, dir, chain)
 }
 
 func (d *unionDriver) config(chain []layerstore.DiffID, target string, o MountOptions) fs.Config {
@@ -125,6 +153,14 @@ type served struct {
 }
 
 func (m *served) Serves() bool { return true }
+
+func (m *served) Unmount() error {
+	err := m.Server.Unmount()
+	if err == nil {
+		m.release()
+	}
+	return err
+}
 
 func (m *served) Wait() error {
 	defer m.release()

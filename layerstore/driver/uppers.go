@@ -2,13 +2,9 @@ package driver
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -23,7 +19,7 @@ type uppers struct{ s *layerstore.Store }
 
 func (u uppers) prepare(driver string, st *layerstore.Stage, n layerstore.Snapshot) (layerstore.Snapshot, error) {
 	if len(n.Layers) == 0 {
-		return n, errors.New("a snapshot needs an image: there is no layer to begin with")
+		return n, errNoLayers
 	}
 	n.Driver = driver
 	return st.NewSnapshot(n, func(n *layerstore.Snapshot) error {
@@ -147,32 +143,4 @@ func (u uppers) Remove(_ context.Context, n layerstore.Snapshot) error {
 	}
 	defer use.release()
 	return u.s.RemoveSnapshot(n.ID)
-}
-
-// bytesBelow adds up what files take on disk, each once.
-func bytesBelow(dir string) (int64, error) {
-	total := int64(0)
-	seen := map[uint64]bool{}
-	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // removed since, under a mount
-		}
-		if err != nil {
-			return err
-		}
-		fi, err := d.Info()
-		if err != nil {
-			return nil // the same
-		}
-		st := fi.Sys().(*syscall.Stat_t)
-		if st.Nlink > 1 && !fi.IsDir() {
-			if seen[st.Ino] {
-				return nil
-			}
-			seen[st.Ino] = true
-		}
-		total += st.Blocks * 512
-		return nil
-	})
-	return total, err
 }

@@ -76,15 +76,18 @@ func mountedWith(word string) string {
 	return ""
 }
 
-// flush brings what is written to a mounted snapshot to where Diff reads it. A
-// FUSE mount keeps written data in the page cache, and may be in a mount
-// namespace where this process can't reach it: only sync(2) reaches all.
+// flush brings what is written to a mounted snapshot to where Diff reads it: a
+// FUSE mount keeps written data in the page cache. A mount that is in another
+// namespace is for those to sync who can reach it.
 func flush(n *layerstore.Snapshot) {
-	if mountedAt(n) == "" {
-		if u, _, err := tryUse(n); err == nil {
-			u.release()
-			return // not mounted
-		}
+	at := mountedAt(n)
+	if at == "" {
+		return
 	}
-	unix.Sync()
+	fd, err := unix.Open(at, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return // unmounted since, or unreachable
+	}
+	defer unix.Close(fd)
+	_ = unix.Syncfs(fd) // what can't be written back, its writer has been told
 }

@@ -2,17 +2,22 @@ package driver
 
 import (
 	"context"
-	"io"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 
 	"unionfs/layerstore"
-	"unionfs/layerstore/layertar"
 )
 
 // vfsDriver keeps each snapshot as a copy of all that its layers make. It needs
-// nothing of the file system, and time and space for everything.
+// nothing of the file system, and time and space for everything, but where files
+// can share their extents. Bases are there to be viewed and compared with.
 type vfsDriver struct{ flat }
 
-func newVFS(s *layerstore.Store) Driver { return &vfsDriver{flat{s: s, name: "vfs"}} }
+func newVFS(s *layerstore.Store) Driver {
+	return &vfsDriver{flat{s: s, name: "vfs", bases: &folder{s: s, name: "vfs", vol: plainDirs{s}}}}
+}
 
 func (d *vfsDriver) Probe() Probe {
 	p := Probe{Found: []string{idsFound(d.s)}}
@@ -24,30 +29,58 @@ func (d *vfsDriver) Probe() Probe {
 func (d *vfsDriver) Prepare(ctx context.Context, st *layerstore.Stage, n layerstore.Snapshot) (layerstore.Snapshot, error) {
 	n.Driver = d.name
 	return st.NewSnapshot(n, func(n *layerstore.Snapshot) error {
-		if err := plainDir(d.tree(n)); err != nil {
+		if err := (plainDirs{}).make(treeIn(n.Dir())); err != nil {
 			return err
 		}
-		return d.fill(ctx, d.tree(n), n.Layers)
+		return fill(ctx, d.s, treeIn(n.Dir()), n.Layers, n.Layers)
 	})
 }
 
-func (d *vfsDriver) View(ctx context.Context, chain []layerstore.DiffID, target string, o MountOptions) (m Mount, err error) {
-	o.ReadOnly = true
-	err = d.withBase(ctx, chain, plainDir, func(dir string) error {
-		m, err = bind(dir, target, o)
+func (d *vfsDriver) Remove(ctx context.Context, n layerstore.Snapshot) error {
+	// The stage that the tree is in removes it.
+	if err := d.take(&n, func(string) error { return nil }); err != nil {
 		return err
-	})
-	return m, err
+	}
+	return d.collect(ctx)
 }
 
-func (d *vfsDriver) Diff(ctx context.Context, n layerstore.Snapshot, w io.Writer) error {
-	return d.diff(ctx, &n, w, plainDir)
+// plainDirs are directories as any file system has them.
+type plainDirs struct{ s *layerstore.Store }
+
+func (plainDirs) make(dir string) error { return os.Mkdir(dir, 0o700) }
+
+func (plainDirs) derive(string, string) error { return errNoDerive }
+
+func (plainDirs) publish(dir, place string) error {
+	err := os.Rename(dir, place)
+	if err != nil && exists(place) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	folder, err := os.Open(filepath.Dir(place))
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	return folder.Sync()
 }
 
-func (d *vfsDriver) Changes(ctx context.Context, n layerstore.Snapshot) ([]layertar.Change, error) {
-	return d.changes(ctx, &n, plainDir)
-}
-
-func (d *vfsDriver) Remove(_ context.Context, n layerstore.Snapshot) error {
-	return d.remove(&n, func(string) error { return nil }, d.removeDir)
+// remove makes a directory vanish at once and then removes its files.
+func (p plainDirs) remove(dir string) error {
+	st, err := p.s.Begin()
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	temp, err := st.TempDir()
+	if err != nil {
+		return err
+	}
+	err = os.Rename(dir, filepath.Join(temp, "dead"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // by somebody else
+	}
+	return err
 }

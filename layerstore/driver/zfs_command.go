@@ -5,20 +5,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"time"
 )
 
 // zfsCommand is the zfs(8) program. Arguments reach it as they are, by no shell.
-type zfsCommand struct{}
+// It inherits the lock under which it is run: when we are killed it may still be
+// at work, and until its end nobody must take it that it isn't.
+type zfsCommand struct{ under []*os.File }
 
-func (zfsCommand) run(ctx context.Context, args ...string) (string, error) {
+func (z zfsCommand) run(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "zfs", args...)
+	cmd.ExtraFiles = z.under
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	err := cmd.Run()
 	switch {
+	case ctx.Err() != nil:
+		return "", context.Cause(ctx)
 	case errors.Is(err, exec.ErrNotFound):
 		return "", errors.New("the command zfs is not installed (Debian's zfsutils-linux or zfs-fuse)")
 	case err != nil:
@@ -40,12 +46,16 @@ func (z zfsCommand) do(ctx context.Context, args ...string) error {
 	return err
 }
 
-// destroy removes a dataset and its snapshots. The end of a mount that is busy
-// with its own end is waited for: zfs-fuse's unmounts come back before they are
-// done.
+// destroy removes a dataset and its snapshots.
 func (z zfsCommand) destroy(ctx context.Context, name string) error {
+	return z.patiently(ctx, "destroy", "-r", name)
+}
+
+// patiently waits for the end of a mount that is busy with its own end:
+// zfs-fuse's unmounts come back before they are done.
+func (z zfsCommand) patiently(ctx context.Context, args ...string) error {
 	for deadline := time.Now().Add(patience); ; {
-		err := z.do(ctx, "destroy", "-r", name)
+		err := z.do(ctx, args...)
 		if err == nil || !strings.Contains(err.Error(), "busy") || time.Now().After(deadline) {
 			return err
 		}
@@ -62,8 +72,8 @@ func (z zfsCommand) exists(ctx context.Context, name string) bool {
 }
 
 // list answers columns of all file systems.
-func (z zfsCommand) list(columns string) ([][]string, error) {
-	text, err := z.run(context.Background(), "list", "-H", "-o", columns, "-t", "filesystem")
+func (z zfsCommand) list(ctx context.Context, columns string) ([][]string, error) {
+	text, err := z.run(ctx, "list", "-H", "-o", columns, "-t", "filesystem")
 	if err != nil {
 		return nil, err
 	}

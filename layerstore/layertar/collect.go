@@ -157,6 +157,14 @@ func (c *collector) movedDir(path string) error {
 	return c.mergedDir(path, d)
 }
 
+// shownDir is the directory that tells what a merged one is like.
+func (c *collector) shownDir(path string, d *mergedDir) place {
+	if path == "" && c.s.rootOf != nil {
+		return dirRef{layer: c.s.rootOf}.place()
+	}
+	return d.refs[0].place()
+}
+
 // mergedDir gathers a directory of the union and all below it.
 func (c *collector) mergedDir(top string, d *mergedDir) error {
 	type level struct {
@@ -170,7 +178,7 @@ func (c *collector) mergedDir(top string, d *mergedDir) error {
 		if c.ctx.Err() != nil {
 			return context.Cause(c.ctx)
 		}
-		c.items = append(c.items, item{path: at.path, src: at.dir.refs[0].place()})
+		c.items = append(c.items, item{path: at.path, src: c.shownDir(at.path, at.dir)})
 		names, err := c.s.readDir(at.dir)
 		if err != nil {
 			return c.about(at.path, err)

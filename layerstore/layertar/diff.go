@@ -25,7 +25,8 @@ func ChangesOf(ctx context.Context, base, changed int) ([]Change, error) {
 }
 
 // PackDiff writes, as a layer archive, what makes changed of base. Both are
-// plain trees, without marks.
+// plain trees, without marks; ids is Plain where names of attributes that would
+// be marks are a user's own.
 func PackDiff(ctx context.Context, w io.Writer, base, changed int, ids IDs) error {
 	d := newDiffer(ctx, base, changed)
 	defer d.dirs.close()

@@ -29,6 +29,9 @@ func (s *stack) list(ref dirRef) (*listing, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.ids == Plain {
+		return listPlain(fd)
+	}
 	marks, err := whiteout.ReadDirMarks(fd, "")
 	if err != nil {
 		return nil, err
@@ -46,8 +49,23 @@ func (s *stack) list(ref dirRef) (*listing, error) {
 		}
 		return err
 	})
-	slices.SortFunc(l.plain, func(a, b listed) int { return strings.Compare(a.name, b.name) })
+	l.sort()
 	return l, err
+}
+
+// listPlain reads one in which nothing is a mark.
+func listPlain(fd int) (*listing, error) {
+	l := &listing{}
+	err := hostfs.ListDir(fd, "", func(name []byte, _ uint64, dtype uint8) error {
+		l.plain = append(l.plain, listed{string(name), uint32(dtype) << 12})
+		return nil
+	})
+	l.sort()
+	return l, err
+}
+
+func (l *listing) sort() {
+	slices.SortFunc(l.plain, func(a, b listed) int { return strings.Compare(a.name, b.name) })
 }
 
 // readDir lists a directory of the union.

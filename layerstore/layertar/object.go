@@ -127,6 +127,9 @@ func shownName(disk string, all []string, ids IDs) string {
 	if hostsOwn(disk) {
 		return ""
 	}
+	if ids == Plain {
+		return disk
+	}
 	if ids == SingleID {
 		name, override := strings.CutPrefix(disk, overridePrefix)
 		switch {

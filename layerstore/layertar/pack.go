@@ -14,6 +14,9 @@ type Source struct {
 	// missing the layer is read instead, if anything depends on it.
 	LowerLinks []func() ([][]string, error)
 	IDs        IDs
+	// Root says which of Lowers tells what the merged tree's root is like,
+	// counted from 1; 0 is the highest directory of all.
+	Root int
 }
 
 // Pack writes the changes in src.Upper as a layer archive. The same upper gives
@@ -27,7 +30,8 @@ func PackMerged(ctx context.Context, w io.Writer, src Source) error {
 	return pack(ctx, w, src, (*collector).mergedTree)
 }
 
-// PackTree writes a tree as it stands, its marks in the form of archives.
+// PackTree writes a tree as it stands, its marks in the form of archives. A tree
+// that is Plain has none.
 func PackTree(ctx context.Context, w io.Writer, dirfd int, ids IDs) error {
 	return Pack(ctx, w, Source{Upper: dirfd, Work: -1, IDs: ids})
 }

@@ -18,6 +18,8 @@ type stack struct {
 	lowers []*layer
 	dirs   *openDirs
 	ids    IDs
+	// rootOf tells what the root is like; nil is the highest layer.
+	rootOf *layer
 }
 
 // layer is one directory of the stack.
@@ -74,6 +76,9 @@ func newStack(src Source) *stack {
 	}
 	for i, fd := range src.Lowers {
 		s.lowers = append(s.lowers, newLayer(i, fd))
+	}
+	if src.Root > 0 {
+		s.rootOf = s.lowers[src.Root-1]
 	}
 	return s
 }

@@ -20,6 +20,10 @@ const (
 	// SingleID: every file belongs to this process, and owner, mode and
 	// device numbers stand in user.containers.override_stat.
 	SingleID
+	// Plain is for reading: owners as in RealIDs, in a tree that is no layer
+	// of a union. Nothing in it is a mark, and attributes have the names that
+	// users see.
+	Plain
 )
 
 // UnpackOptions say how a tree is made.
