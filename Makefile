@@ -13,7 +13,7 @@ AS_ROOT  := $(filter 0,$(shell id -u))
 TEST_PACKAGES := fuse3 mmdebstrap fuse-overlayfs attr acl libcap2-bin uidmap \
 	git sqlite3 e2fsprogs util-linux mount gcc libc6-dev ca-certificates \
 	skopeo docker-registry umoci podman buildah libarchive-tools python3 \
-	btrfs-progs zfs-fuse
+	btrfs-progs zfs-fuse busybox-static slirp4netns
 DEMO_PACKAGES := fuse3 mmdebstrap attr uidmap
 SOAK_PACKAGES := fuse3 git sqlite3 postgresql postgresql-contrib stress-ng dbench fio
 
@@ -37,7 +37,7 @@ LAYER_ROOT := TestEverythingOnDisk|TestEverythingComesBack|TestPackDiff|TestPack
 
 # runner/sandbox's tests with cgroups, which an ordinary user has only where
 # they were delegated, and with devices.
-GROUP_ROOT := TestGroup(Stats|Kill|Freeze|Limits|OutOfMemory|Left)|TestDevice(s|Program)InKernel
+GROUP_ROOT := TestGroup(Stats|Kill|Freeze|Limits|OutOfMemory|Left)|TestDevice(s|Program)InKernel|TestSetuidWithoutNewPrivileges|TestCapabilitiesOfUser|TestDeviceOfHost|TestBindDeep|TestIDMappedBind|TestOwnUserNamespace|TestOutOfMemory|TestProcessLimitAndStats|TestGroupsAreSwept|TestKillWithoutPIDNamespace
 
 # Tests that ask the kernel's overlayfs or fuse-overlayfs for a second opinion,
 # drop the kernel's caches, or change owners freely need the machine's own root:
@@ -45,7 +45,7 @@ GROUP_ROOT := TestGroup(Stats|Kill|Freeze|Limits|OutOfMemory|Left)|TestDevice(s|
 # "needed in CI" puts its name here.
 ROOT_ONLY := TestAgainstKernel|TestReadsFuseOverlayfs|TestFuseOverlayfsReadsOurs|TestSuiteOnPlain|TestSuiteOnKernel|TestKernelAgainstItself|TestKernelSequences|TestSequencesFindBugs|TestRandom|TestFullDisk|$(UNION_ROOT)|$(LAYER_ROOT)|$(GROUP_ROOT)|$(PLAIN_ONLY)
 # These need a root, that of a user namespace will do.
-ANY_ROOT := TestKernelHonoursOurMarks|TestKernelXattrWhiteouts|TestWeReadTheKernelsMarks
+ANY_ROOT := TestKernelHonoursOurMarks|TestKernelXattrWhiteouts|TestWeReadTheKernelsMarks|TestRootMount|TestMountOfCaller|TestJoinNetwork|TestJoinProcesses
 
 .DEFAULT_GOAL := help
 

@@ -14,14 +14,14 @@ import (
 func commitCommand(f *storeFlags) *cobra.Command {
 	var o layerstore.CommitOptions
 	cmd := &cobra.Command{
-		Use:   "commit SNAPSHOT [NAME]",
-		Short: "Make an image of a snapshot's changes",
-		Long: `Make the changes in a snapshot one more layer on top of the image that it was
+		Use:   "commit CONTAINER|SNAPSHOT [NAME]",
+		Short: "Make an image of a container's or snapshot's changes",
+		Long: `Make the changes in a container or snapshot one more layer on top of the image that it was
 made from. What is committed is what is in the snapshot's upper directory: the
 unchanged rest isn't read. The new image's id is printed.`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := f.open()
+			s, err := f.settled(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

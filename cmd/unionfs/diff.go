@@ -14,14 +14,14 @@ import (
 func diffCommand(f *storeFlags) *cobra.Command {
 	var o output
 	cmd := &cobra.Command{
-		Use:   "diff SNAPSHOT|IMAGE",
+		Use:   "diff CONTAINER|SNAPSHOT|IMAGE",
 		Short: "List the paths that a snapshot, or each layer of an image, changes",
 		Long: `List what a snapshot changes in the image that it was made from: A is added, C
 is changed, D is deleted. For an image the lines of every layer are listed, each
 under the layer's id, the lowest first.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := f.open()
+			s, err := f.settled(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

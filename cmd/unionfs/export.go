@@ -15,13 +15,13 @@ import (
 func exportCommand(f *storeFlags) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
-		Use:   "export SNAPSHOT|IMAGE",
+		Use:   "export CONTAINER|SNAPSHOT|IMAGE",
 		Short: "Write a root file system as a plain tar",
 		Long: `Write the root file system of a snapshot or of an image, all layers merged, as a
 tar to standard output or to a file. unionfs import reads it back.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := f.open()
+			s, err := f.settled(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

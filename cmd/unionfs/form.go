@@ -37,6 +37,8 @@ var verbs = []string{
 	"umount", "unmount", "version", "completion", "help", "man", "__complete", "__completeNoDesc",
 	"pull", "push", "login", "logout", "load", "save", "import", "export",
 	"image", "images", "tag", "rmi", "inspect", "history", "tree", "diff", "squash", "commit",
+	"run", "create", "start", "stop", "restart", "kill", "pause", "unpause", "wait", "exec", "attach", "logs",
+	"ps", "top", "stats", "rm", "rename", "cp", monitorWord,
 	"snapshot", "system", "info", "unshare",
 }
 

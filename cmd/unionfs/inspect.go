@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"unionfs/layerstore"
+	"unionfs/runner"
 )
 
 // imageInspect is what inspect tells of an image, under docker's names.
@@ -36,8 +37,8 @@ type inspectRootFS struct {
 func inspectCommand(f *storeFlags) *cobra.Command {
 	var o output
 	cmd := &cobra.Command{
-		Use:   "inspect IMAGE|SNAPSHOT…",
-		Short: "Show all that is known of images and snapshots, as JSON",
+		Use:   "inspect IMAGE|CONTAINER|SNAPSHOT…",
+		Short: "Show all that is known of images, containers and snapshots, as JSON",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := f.open()
@@ -62,16 +63,21 @@ func inspectCommand(f *storeFlags) *cobra.Command {
 	return cmd
 }
 
-// inspect looks for an image first, then for a snapshot.
+// inspect looks for an image first, then for a container or a snapshot.
 func inspect(s *shop, what string) (any, error) {
 	img, err := s.Find(what)
 	if err == nil {
 		return inspectImage(s, &img.Image)
 	}
-	if n, serr := s.Snapshot(what); serr == nil {
-		return n, nil
+	n, serr := s.Snapshot(what)
+	if serr != nil {
+		return nil, err
 	}
-	return nil, err
+	r := &runner.Runner{Store: s.Store, RunDir: runDir(), Warn: warn}
+	if c, err := r.Find(n.ID); err == nil {
+		return inspectContainer(s, &c)
+	}
+	return n, nil
 }
 
 func inspectImage(s *shop, img *layerstore.Image) (imageInspect, error) {

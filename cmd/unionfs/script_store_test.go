@@ -17,6 +17,11 @@ import (
 func setUpStore(env *testscript.Env) error {
 	config := filepath.Join(env.WorkDir, "config.toml")
 	env.Setenv("UNIONFS_CONFIG", config)
+	run := filepath.Join(env.WorkDir, "run")
+	env.Setenv("XDG_RUNTIME_DIR", run)
+	if err := os.Mkdir(run, 0o700); err != nil {
+		return err
+	}
 	return os.WriteFile(config, fmt.Appendf(nil, "root = %q\n", filepath.Join(env.WorkDir, "store")), 0o600)
 }
 

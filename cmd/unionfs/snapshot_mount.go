@@ -57,7 +57,7 @@ func mayOutlive() error {
 func inBackground(target string) error {
 	status, err := startServer(-1, target)
 	if err == nil && status != exitOK {
-		err = errEntered{status} // the server has said why
+		err = exitWith{status} // the server has said why
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -31,15 +32,16 @@ type shop struct {
 	conf configuration
 }
 
-// errEntered says that the command was done by a process in a user namespace.
-type errEntered struct{ status int }
+// exitWith is a status to exit with, about which all has been said: by a process
+// in a user namespace that did the command, or by the program in a container.
+type exitWith struct{ status int }
 
-func (errEntered) Error() string { return "done in a user namespace" }
+func (e exitWith) Error() string { return fmt.Sprintf("exit status %d", e.status) }
 
 // open reads the configuration and opens the store. An ordinary user who has
 // ids beside the own one does everything in a user namespace, where files can
 // have those owners: then the command is done again there, and the answer is
-// errEntered.
+// exitWith.
 func (f *storeFlags) open() (*shop, error) {
 	conf, err := f.configuration()
 	if err != nil {
@@ -85,7 +87,7 @@ func enterUserNS() error {
 	if err != nil {
 		return err
 	}
-	return errEntered{status}
+	return exitWith{status}
 }
 
 func wouldEnterUserNS() bool {
@@ -103,7 +105,7 @@ func mapsToEnter() (sandbox.IDMaps, bool) {
 
 // statusIn is the exit status of a command that was done elsewhere.
 func statusIn(err error) (int, bool) {
-	var entered errEntered
+	var entered exitWith
 	if errors.As(err, &entered) {
 		return entered.status, true
 	}

@@ -42,6 +42,11 @@ func storeCommands(f *storeFlags) []*cobra.Command {
 		importCommand(f), exportCommand(f),
 		imageCommand(f), imagesCommand(f), tagCommand(f), rmiCommand(f), inspectCommand(f), historyCommand(f),
 		treeCommand(f), diffCommand(f), squashCommand(f), commitCommand(f),
+		runCommand(f), createCommand(f), startCommand(f), stopCommand(f), restartCommand(f), killCommand(f),
+		pauseCommand(f, "pause", "Stop all processes of containers for a while", true),
+		pauseCommand(f, "unpause", "Let them go on", false),
+		waitCommand(f), execCommand(f), attachCommand(f), logsCommand(f), psCommand(f), topCommand(f), statsCommand(f),
+		rmCommand(f), renameCommand(f), cpCommand(f), monitorCommand(f),
 		snapshotCommand(f), systemCommand(f), infoCommand(f), unshareCommand(),
 	}
 }

@@ -36,7 +36,7 @@ func unshare(args []string) error {
 		if err != nil {
 			return err
 		}
-		return errEntered{status}
+		return exitWith{status}
 	}
 	if len(args) == 0 {
 		args = []string{"/bin/sh"}
@@ -49,7 +49,7 @@ func unshare(args []string) error {
 	err := c.Run()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return errEntered{max(exit.ExitCode(), 1)}
+		return exitWith{max(exit.ExitCode(), 1)}
 	}
 	return err
 }

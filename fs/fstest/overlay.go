@@ -1,11 +1,13 @@
 package fstest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,9 +32,20 @@ func KernelOverlay(t testing.TB, lowers []string, upper, work, opts string) stri
 	return target
 }
 
-// mountOverlay goes through fsconfig(2): mount(2) takes one page of options,
-// which a few dozen layers fill, and splits them at commas and colons.
+// mountOverlay waits for the mount before it on the same directories: the kernel
+// may still be at its end when umount(2) has come back, and says EBUSY.
 func mountOverlay(target string, d Dirs, opts string) error {
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		err := mountOverlayOnce(target, d, opts)
+		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
+// mountOverlayOnce goes through fsconfig(2): mount(2) takes one page of options,
+// which a few dozen layers fill, and splits them at commas and colons.
+func mountOverlayOnce(target string, d Dirs, opts string) error {
 	fs, err := unix.Fsopen("overlay", unix.FSOPEN_CLOEXEC)
 	if err != nil {
 		return err

@@ -50,6 +50,15 @@ func (u *Union) statPlace(p place, attr *Attr) error {
 	return u.ids.show(p.h.fd, p.name, attr)
 }
 
+// ownStat is statPlace with the object's own owner where owners are squashed:
+// for those who write it back.
+func (u *Union) ownStat(p place, attr *Attr) error {
+	if err := hostfs.Statx(p.h.fd, p.name, attr); err != nil {
+		return err
+	}
+	return u.ids.own(p.h.fd, p.name, attr)
+}
+
 // nondirLinks counts the links the union knows of: the host's, less those
 // work holds, more the lower names that still lead to the inode. The caller
 // holds n.mu.

@@ -86,6 +86,14 @@ func (m *ids) creator(uid, gid uint32) (hu, hg uint32) {
 
 // show turns a stat of the host, of the object name in dirfd, into the mount's.
 func (m *ids) show(dirfd int, name string, st *Attr) error {
+	if err := m.own(dirfd, name, st); err != nil {
+		return err
+	}
+	return m.squash(st)
+}
+
+// own is show without squashing: who owns the object, whatever the mount shows.
+func (m *ids) own(dirfd int, name string, st *Attr) error {
 	overridden := false
 	if m.overrides {
 		o, ok, err := readOverride(dirfd, name, st)
@@ -96,14 +104,23 @@ func (m *ids) show(dirfd int, name string, st *Attr) error {
 			applyOverride(st, o)
 		}
 	}
-	return m.shown(st, overridden)
+	m.mapOwner(st, overridden)
+	return nil
 }
 
 // shown maps and squashes the owner of a stat that no override has spoken for.
 func (m *ids) shown(st *Attr, overridden bool) error {
+	m.mapOwner(st, overridden)
+	return m.squash(st)
+}
+
+func (m *ids) mapOwner(st *Attr, overridden bool) {
 	if !overridden {
 		st.Uid, st.Gid = toMount(m.uids, st.Uid), toMount(m.gids, st.Gid)
 	}
+}
+
+func (m *ids) squash(st *Attr) error {
 	if m.squashUID != nil {
 		st.Uid = *m.squashUID
 	}
@@ -121,7 +138,7 @@ func (m *ids) copyOwner(src place, st *unix.Statx_t, dirfd int, name string) err
 		return m.chown(dirfd, name, st.Uid, st.Gid)
 	}
 	shown := *st
-	if err := m.show(src.h.fd, src.name, &shown); err != nil {
+	if err := m.own(src.h.fd, src.name, &shown); err != nil {
 		return err
 	}
 	return m.setOverride(dirfd, name, &shown)

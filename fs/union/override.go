@@ -58,7 +58,7 @@ func (u *Union) setACL(p place, value []byte, flags int, killSgid bool) error {
 		return unix.EINVAL
 	}
 	var shown Attr
-	if err := u.statPlace(p, &shown); err != nil {
+	if err := u.ownStat(p, &shown); err != nil {
 		return err
 	}
 	perm := uint32(shown.Mode)&0o7000 | mode

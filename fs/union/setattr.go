@@ -193,7 +193,7 @@ func withoutSuid(mode uint32) uint32 {
 
 func (u *Union) applyOverride(n *Inode, p place, c *Change) error {
 	var shown Attr
-	if err := u.statPlace(p, &shown); err != nil {
+	if err := u.ownStat(p, &shown); err != nil {
 		return err
 	}
 	kill := c.Valid&KillSuid != 0

@@ -24,7 +24,7 @@ const (
 
 // lockPatience is how long a mount waits for the one before it on the same
 // upper to let go.
-const lockPatience = 3 * time.Second
+const lockPatience = 6 * time.Second
 
 // work is where changes are staged. Its methods may be called from any
 // goroutine.

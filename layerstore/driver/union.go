@@ -142,6 +142,13 @@ func (d *unionDriver) config(chain []layerstore.DiffID, target string, o MountOp
 	}
 	if d.s.IDs() == layertar.SingleID {
 		cfg.Union.XattrPermissions = 2
+		if unix.Geteuid() == 0 {
+			// In a namespace with one id all others are nobody's, and not even
+			// root may use what they own: all is shown as root's, and keeps
+			// the owners that it has.
+			root := uint32(0)
+			cfg.Union.SquashUID, cfg.Union.SquashGID = &root, &root
+		}
 	}
 	return cfg
 }

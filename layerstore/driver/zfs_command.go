@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // zfsCommand is the zfs(8) program. Arguments reach it as they are, by no shell.
@@ -17,6 +20,15 @@ import (
 type zfsCommand struct{ under []*os.File }
 
 func (z zfsCommand) run(ctx context.Context, args ...string) (string, error) {
+	if len(z.under) > 0 {
+		// One at a time: zfs-fuse has stopped to answer anybody when several
+		// were at work.
+		alone, err := takeLock(ctx, filepath.Join(filepath.Dir(z.under[0].Name()), "command.lock"), unix.LOCK_EX)
+		if err != nil {
+			return "", err
+		}
+		defer alone.release()
+	}
 	cmd := exec.CommandContext(ctx, "zfs", args...)
 	cmd.ExtraFiles = z.under
 	var out, errOut bytes.Buffer

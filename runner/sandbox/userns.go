@@ -21,10 +21,12 @@ const gateEnv = "_UNIONFS_USERNS_GATE"
 // gateFD is the child's end of the gate.
 const gateFD = 3
 
-// PassGate is to be called first in main. In a process that EnterUserNS has
+// PassGate is to be called first in main. In a process that RunInUserNS has
 // just started it waits until the maps are written, and begins the program
-// again as root of the namespace; elsewhere it does nothing.
+// again as root of the namespace; one that was started in a sandbox becomes the
+// sandbox's program; elsewhere it does nothing.
 func PassGate() {
+	passInside()
 	if os.Getenv(gateEnv) == "" {
 		return
 	}
@@ -76,7 +78,7 @@ func RunInUserNS(m IDMaps) (status int, err error) {
 		return 0, startError(err)
 	}
 	r.Close()
-	if err := m.write(cmd.Process.Pid); err != nil {
+	if err := m.set(cmd.Process.Pid); err != nil {
 		w.Close() // an empty gate ends the child
 		_ = cmd.Wait()
 		return 0, err

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"unionfs/runner"
+)
+
+func cpCommand(f *storeFlags) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "cp CONTAINER:PATH PATH | PATH CONTAINER:PATH",
+		Short: "Copy files out of a container, or into it",
+		Long: `Copy a file, or a directory with all that is in it. When the target is a directory
+that is there the copy is put into it, else it gets the target's name. The
+container need not run. For - in the place of a path an archive is written to
+standard output, or read from standard input into a directory.`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			from, to := parseCopy(args[0]), parseCopy(args[1])
+			if (from.container == "") == (to.container == "") {
+				return usagef("one of both must be CONTAINER:PATH: %s %s", args[0], args[1])
+			}
+			h, err := f.containers()
+			if err != nil {
+				return err
+			}
+			c, err := h.Runner.Find(from.container + to.container)
+			if err != nil {
+				return err
+			}
+			if from.container != "" {
+				return copyOut(cmd, h, &c, from.path, to.path)
+			}
+			return copyIn(cmd, h, &c, from.path, to.path)
+		},
+	}
+	cmd.Flags().BoolP("archive", "a", false, "keep owners: what is done anyway, where it can be")
+	return cmd
+}
+
+// place is one side of a copy.
+type place struct{ container, path string }
+
+// parseCopy reads CONTAINER:PATH. A word that begins with . or / is a path
+// whatever colons it has.
+func parseCopy(word string) place {
+	container, inside, ok := strings.Cut(word, ":")
+	if !ok || container == "" || strings.HasPrefix(word, ".") || strings.Contains(container, "/") {
+		return place{path: word}
+	}
+	return place{container, inside}
+}
+
+// copyOut writes what is at a path of the container to a local one.
+func copyOut(cmd *cobra.Command, h *house, c *runner.Container, from, to string) error {
+	if to == "-" {
+		return toFile(cmd.OutOrStdout(), "", func(w io.Writer) error { return h.Get(cmd.Context(), c, from, w) })
+	}
+	if fi, err := os.Stat(to); err == nil && fi.IsDir() && !strings.HasSuffix(from, "/.") {
+		to = filepath.Join(to, path.Base(path.Clean("/"+from)))
+	}
+	r, w := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := h.Get(cmd.Context(), c, from, w)
+		w.CloseWithError(err)
+		done <- err
+	}()
+	err := unpackTo(to, r)
+	if err == nil {
+		_, err = io.Copy(io.Discard, r) // what pads the archive
+	}
+	r.CloseWithError(io.ErrClosedPipe) // ends a Get that nobody reads
+	// Waited for, whatever it says: it may be at work in a mount that this
+	// process serves, and to end meanwhile would leave both for ever.
+	if gerr := <-done; err == nil {
+		err = gerr
+	}
+	return err
+}
+
+// unpackTo makes what an archive holds at a path: its root has the path's name.
+// What is in the archive is the container's, and is kept from leading elsewhere.
+func unpackTo(to string, in io.Reader) error {
+	parent, err := os.OpenRoot(filepath.Dir(to))
+	if err != nil {
+		return err
+	}
+	defer parent.Close()
+	base := filepath.Base(to)
+	for t := tar.NewReader(in); ; {
+		h, err := t.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := unpackEntry(parent, path.Join(base, path.Clean("/"+h.Name)), h, t); err != nil {
+			return fmt.Errorf("%s: %w", h.Name, err)
+		}
+	}
+}
+
+func unpackEntry(root *os.Root, name string, h *tar.Header, body io.Reader) error {
+	mode := fs.FileMode(h.Mode & 0o777)
+	switch h.Typeflag {
+	case tar.TypeDir:
+		if err := root.Mkdir(name, mode|0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		return nil
+	case tar.TypeReg:
+		if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		out, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode|0o200)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(out, body)
+		if cerr := out.Close(); err == nil {
+			err = cerr
+		}
+		if err == nil {
+			err = root.Chmod(name, mode)
+		}
+		if err == nil {
+			err = root.Chtimes(name, h.ModTime, h.ModTime)
+		}
+		return err
+	case tar.TypeSymlink:
+		if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return root.Symlink(h.Linkname, name)
+	}
+	warn(name + " is left out: it is no file, directory or symlink")
+	return nil
+}
+
+// copyIn puts a local path, or an archive from standard input, into a
+// container.
+func copyIn(cmd *cobra.Command, h *house, c *runner.Container, from, to string) error {
+	ctx := cmd.Context()
+	if from == "-" {
+		return h.Put(ctx, c, to, cmd.InOrStdin())
+	}
+	dir, name, err := targetIn(ctx, h, c, from, to)
+	if err != nil {
+		return err
+	}
+	r, w := io.Pipe()
+	go func() { w.CloseWithError(packFrom(from, name, w)) }()
+	err = h.Put(ctx, c, dir, r)
+	r.CloseWithError(io.ErrClosedPipe) // ends a packing that nobody reads
+	return err
+}
+
+// targetIn says into which directory of the container the copy goes, under which
+// name.
+func targetIn(ctx context.Context, h *house, c *runner.Container, from, to string) (dir, name string, err error) {
+	exists, isDir, err := h.Stat(ctx, c, to)
+	if err != nil {
+		return "", "", err
+	}
+	base := filepath.Base(filepath.Clean(from))
+	switch {
+	case isDir && strings.HasSuffix(from, "/."):
+		return to, ".", nil
+	case isDir:
+		return to, base, nil
+	case !exists && strings.HasSuffix(to, "/"):
+		return "", "", fmt.Errorf("%s: no such directory in the container", to)
+	}
+	clean := path.Clean("/" + to)
+	return path.Dir(clean), path.Base(clean), nil
+}
+
+// packFrom writes an archive of a local path, whose root gets the name.
+func packFrom(from, name string, w io.Writer) error {
+	t := tar.NewWriter(w)
+	err := filepath.WalkDir(from, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, file)
+		if err != nil {
+			return err
+		}
+		return packEntry(t, file, path.Join(name, filepath.ToSlash(rel)))
+	})
+	if err == nil {
+		err = t.Close()
+	}
+	return err
+}
+
+func packEntry(t *tar.Writer, file, name string) error {
+	fi, err := os.Lstat(file)
+	if err != nil {
+		return err
+	}
+	if fi.Mode()&os.ModeSocket != 0 {
+		return nil
+	}
+	target := ""
+	if fi.Mode()&os.ModeSymlink != 0 {
+		if target, err = os.Readlink(file); err != nil {
+			return err
+		}
+	}
+	h, err := tar.FileInfoHeader(fi, target)
+	if err != nil {
+		return err
+	}
+	h.Name, h.Format = name, tar.FormatPAX
+	h.Uname, h.Gname = "", ""
+	if fi.IsDir() {
+		h.Name += "/"
+	}
+	if err := t.WriteHeader(h); err != nil || !fi.Mode().IsRegular() {
+		return err
+	}
+	in, err := os.OpenFile(file, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	_, err = io.Copy(t, in)
+	return err
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"unionfs/runner"
+)
+
+// psRow is a row of ps, by docker's names.
+type psRow struct {
+	ID      string
+	Names   string
+	Image   string
+	Command string
+	State   string
+	Status  string
+	Created time.Time
+	Ports   string
+	Labels  map[string]string
+	Exit    int
+}
+
+func psCommand(f *storeFlags) *cobra.Command {
+	var o output
+	var all, latest bool
+	var filters []string
+	cmd := &cobra.Command{
+		Use:   "ps",
+		Short: "List containers",
+		Long: `List the containers that run, or with -a all. A filter is status=running,
+name=PART, label=KEY[=VALUE], ancestor=IMAGE or id=BEGINNING; several must all
+be met.`,
+		Args: noWords,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			h, err := f.containers()
+			if err != nil {
+				return err
+			}
+			list, err := h.List()
+			if err != nil {
+				return err
+			}
+			list, err = filterContainers(list, filters)
+			if err != nil {
+				return err
+			}
+			var rows []psRow
+			for i := range list {
+				c := &list[i]
+				if all || latest || len(filters) > 0 && slices.ContainsFunc(filters, isStatus) || c.State.Status == runner.Running {
+					rows = append(rows, psRowOf(c))
+				}
+				if latest {
+					break
+				}
+			}
+			return printRows(cmd.OutOrStdout(), &o, rows, func(r psRow) string { return o.container(r.ID) }, []column[psRow]{
+				{"CONTAINER ID", func(r psRow) string { return o.container(r.ID) }},
+				{"IMAGE", func(r psRow) string { return r.Image }},
+				{"COMMAND", func(r psRow) string { return o.cut(`"`+r.Command+`"`, 22) }},
+				{"CREATED", func(r psRow) string { return ago(r.Created) }},
+				{"STATUS", func(r psRow) string { return r.Status }},
+				{"PORTS", func(r psRow) string { return r.Ports }},
+				{"NAMES", func(r psRow) string { return r.Names }},
+			})
+		},
+	}
+	o.addTable(cmd)
+	cmd.Flags().BoolVarP(&all, "all", "a", false, "also those that don't run")
+	cmd.Flags().BoolVarP(&latest, "latest", "l", false, "the newest alone, whatever it does")
+	cmd.Flags().StringArrayVarP(&filters, "filter", "f", nil, "which to list; may be repeated")
+	return cmd
+}
+
+// container is a container's id for a table.
+func (o *output) container(id string) string {
+	if o.noTrunc {
+		return id
+	}
+	return id[:min(12, len(id))]
+}
+
+func psRowOf(c *runner.Container) psRow {
+	return psRow{
+		ID: c.ID, Names: c.Name, Image: c.Spec.Image, Command: strings.Join(c.Spec.CommandLine(), " "),
+		State: string(c.State.Status), Status: statusText(c.State, c.Created), Created: c.Created,
+		Ports: strings.Join(c.Spec.Publish, ", "), Labels: c.Labels, Exit: c.State.ExitCode,
+	}
+}
+
+// statusText is docker's: "Up 5 minutes", "Exited (0) 2 hours ago", "Created".
+func statusText(s runner.State, created time.Time) string {
+	switch s.Status {
+	case runner.Running:
+		return "Up " + strings.TrimSpace(humanize.RelTime(s.StartedAt, time.Now(), "", ""))
+	case runner.Exited:
+		at := s.FinishedAt
+		if at.IsZero() {
+			at = created
+		}
+		return fmt.Sprintf("Exited (%d) %s", s.ExitCode, ago(at))
+	}
+	return "Created"
+}
+
+func isStatus(filter string) bool { return strings.HasPrefix(filter, "status=") }
+
+func filterContainers(list []runner.Container, filters []string) ([]runner.Container, error) {
+	for _, filter := range filters {
+		key, value, _ := strings.Cut(filter, "=")
+		keep, ok := containerFilters[key]
+		if !ok || value == "" {
+			return nil, usagef("--filter=%s: status, name, label, ancestor or id, = and a value are expected", filter)
+		}
+		list = slices.DeleteFunc(list, func(c runner.Container) bool { return !keep(&c, value) })
+	}
+	return list, nil
+}
+
+var containerFilters = map[string]func(c *runner.Container, value string) bool{
+	"status": func(c *runner.Container, value string) bool { return string(c.State.Status) == value },
+	"name":   func(c *runner.Container, value string) bool { return strings.Contains(c.Name, value) },
+	"id":     func(c *runner.Container, value string) bool { return strings.HasPrefix(c.ID, value) },
+	"label": func(c *runner.Container, value string) bool {
+		key, want, exact := strings.Cut(value, "=")
+		have, ok := c.Labels[key]
+		return ok && (!exact || have == want)
+	},
+	"ancestor": func(c *runner.Container, value string) bool {
+		return c.Spec.Image == value || strings.HasPrefix(c.Image.Hex(), strings.TrimPrefix(value, "sha256:"))
+	},
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"unionfs/runner"
+	"unionfs/runner/sandbox"
+)
+
+// Exit statuses of docker run, beside the program's own.
+const (
+	exitRunner = 125 // the runner failed
+)
+
+func runCommand(f *storeFlags) *cobra.Command {
+	var r runFlags
+	var detach, dryRun bool
+	var keys string
+	cmd := &cobra.Command{
+		Use:   "run IMAGE [COMMAND…]",
+		Short: "Run a command in a new container of an image",
+		Long: `Make a container of an image and run its program, or COMMAND, in it. The exit
+status is the program's; 125 when the container couldn't be made, 126 when the
+program can't be executed, 127 when it isn't there. An ordinary user needs no
+privilege: the container then is in a user namespace.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := r.read(cmd, args); err != nil {
+				return err
+			}
+			h, err := f.containers()
+			if err != nil {
+				return runnerError(err)
+			}
+			c, err := create(cmd.Context(), h, &r)
+			if err != nil {
+				return runnerError(err)
+			}
+			switch {
+			case dryRun:
+				return runnerError(showPlan(cmd, h, &c))
+			case detach:
+				if err := startInBackground(f, h, &c); err != nil {
+					return err
+				}
+				fmt.Fprintln(cmd.OutOrStdout(), c.ID)
+				return nil
+			case c.Spec.TTY:
+				return runInTerminal(cmd.Context(), f, h, &c, keys)
+			}
+			return runHere(cmd.Context(), h, &c)
+		},
+	}
+	r.add(cmd)
+	cmd.Flags().BoolVarP(&detach, "detach", "d", false, "leave it running in the background, and print its id")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the plan, and run nothing")
+	cmd.Flags().StringVar(&keys, "detach-keys", "ctrl-p,ctrl-q", "the keys that detach a terminal")
+	return cmd
+}
+
+func createCommand(f *storeFlags) *cobra.Command {
+	var r runFlags
+	cmd := &cobra.Command{
+		Use:   "create IMAGE [COMMAND…]",
+		Short: "Make a container without starting it",
+		Long:  "Make a container as run does, for unionfs start to start. Its id is printed.",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := r.read(cmd, args); err != nil {
+				return err
+			}
+			h, err := f.containers()
+			if err != nil {
+				return err
+			}
+			c, err := create(cmd.Context(), h, &r)
+			if err == nil {
+				fmt.Fprintln(cmd.OutOrStdout(), c.ID)
+			}
+			return err
+		},
+	}
+	r.add(cmd)
+	return cmd
+}
+
+// runnerError gives all failures but the command line's docker's status for
+// them.
+func runnerError(err error) error {
+	var usage usageError
+	var exit exitWith
+	if err == nil || errors.As(err, &usage) || errors.As(err, &exit) {
+		return err
+	}
+	say("%v", err)
+	return exitWith{exitRunner}
+}
+
+func create(ctx context.Context, h *house, r *runFlags) (runner.Container, error) {
+	if err := h.ensureImage(ctx, r.spec.Image, r.pull, r.platform); err != nil {
+		return runner.Container{}, err
+	}
+	c, err := h.Create(ctx, r.name, r.spec)
+	if err != nil || r.cidfile == "" {
+		return c, err
+	}
+	file, err := os.OpenFile(r.cidfile, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return c, fmt.Errorf("--cidfile: %w", err)
+	}
+	_, err = io.WriteString(file, c.ID)
+	if cerr := file.Close(); err == nil {
+		err = cerr
+	}
+	return c, err
+}
+
+// showPlan prints what would be done, and takes the container back.
+func showPlan(cmd *cobra.Command, h *house, c *runner.Container) error {
+	plan, err := h.Plan(cmd.Context(), c)
+	if rerr := h.Remove(context.WithoutCancel(cmd.Context()), c, runner.RemoveOptions{}); err == nil {
+		err = rerr
+	}
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(cmd.OutOrStdout(), sandbox.PlanText(sandbox.Plan(&plan)))
+	return err
+}
+
+// runHere is the monitor of a container that is run in the foreground without a
+// terminal.
+func runHere(ctx context.Context, h *house, c *runner.Container) error {
+	raiseDescriptorLimit()
+	o := runner.MonitorOptions{Output: here(os.Stdout, os.Stderr)}
+	if c.Spec.Interactive {
+		o.Stdin = os.Stdin
+	}
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals) // all that can be caught are the program's
+	defer signal.Stop(signals)
+	o.Started = func(r runner.Program) { go handOn(signals, r.Signal) }
+	st, err := h.Monitor(context.WithoutCancel(ctx), c, o)
+	if err != nil {
+		say("%v", err)
+		return exitWith{st.ExitCode}
+	}
+	return ended(st.ExitCode)
+}
+
+// ended is a program's exit code as an error.
+func ended(code int) error {
+	if code == 0 {
+		return nil
+	}
+	return exitWith{code}
+}
+
+// handOn gives signals to a program. Those about this process alone stay here.
+func handOn(signals <-chan os.Signal, to func(sig int) error) {
+	for s := range signals {
+		sig, ok := s.(unix.Signal)
+		switch {
+		case !ok, sig == unix.SIGCHLD, sig == unix.SIGPIPE, sig == unix.SIGURG, sig == unix.SIGWINCH:
+		default:
+			_ = to(int(sig)) // one that has ended hears nothing
+		}
+	}
+}
+
+// here is an output to this process's own.
+func here(out, errOut io.Writer) runner.Output {
+	var mu sync.Mutex
+	return func(stream string, text []byte) error {
+		mu.Lock()
+		defer mu.Unlock()
+		w := out
+		if stream == "stderr" {
+			w = errOut
+		}
+		_, err := w.Write(text)
+		return err
+	}
+}

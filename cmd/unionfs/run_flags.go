@@ -1,0 +1,273 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/docker/go-units"
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"unionfs/runner"
+)
+
+// runFlags are what run and create have in common, by docker's names.
+type runFlags struct {
+	spec       runner.Spec
+	name       string
+	entrypoint string
+	envFiles   []string
+	labels     []string
+	security   []string
+	volumes    []string
+	tmpfs      []string
+	sysctls    []string
+	memory     string
+	swap       string
+	shm        string
+	oomAdj     int
+	stopAfter  int
+	pull       string
+	platform   string
+	cidfile    string
+	network    string
+}
+
+func (r *runFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.SetInterspersed(false) // flags behind the image are the program's
+	s := &r.spec
+	flags.StringVar(&r.name, "name", "", "a name for the container")
+	flags.BoolVarP(&s.Interactive, "interactive", "i", false, "keep its standard input open")
+	flags.BoolVarP(&s.TTY, "tty", "t", false, "give it a terminal")
+	flags.BoolVar(&s.Remove, "rm", false, "remove it when it ends")
+	flags.BoolVar(&s.Init, "init", false, "run an init inside that reaps processes")
+	flags.StringVar(&r.entrypoint, "entrypoint", "", "in place of the image's entrypoint; \"\" is none")
+	flags.StringArrayVarP(&s.Env, "env", "e", nil, "KEY=VALUE, or KEY with this environment's value")
+	flags.StringArrayVar(&r.envFiles, "env-file", nil, "a file of such lines")
+	flags.StringVarP(&s.Dir, "workdir", "w", "", "its working directory")
+	flags.StringVarP(&s.User, "user", "u", "", "USER|UID[:GROUP|GID]")
+	flags.StringArrayVar(&s.Groups, "group-add", nil, "a further group")
+	flags.StringVarP(&s.Hostname, "hostname", "h", "", "its host name")
+	flags.StringVar(&s.Domainname, "domainname", "", "its domain name")
+	flags.StringArrayVar(&s.AddHosts, "add-host", nil, "NAME:IP for its /etc/hosts")
+	flags.StringArrayVar(&s.DNS, "dns", nil, "a name server")
+	flags.StringArrayVar(&s.DNSSearch, "dns-search", nil, "a search domain")
+	flags.StringArrayVar(&s.DNSOptions, "dns-option", nil, "an option of resolv.conf")
+	flags.StringArrayVarP(&r.labels, "label", "l", nil, "KEY=VALUE, kept with it")
+	flags.BoolVar(&s.ReadOnly, "read-only", false, "let it not write to its root")
+	flags.BoolVar(&s.Privileged, "privileged", false, "give it all privileges that this process has")
+	flags.StringSliceVar(&s.CapAdd, "cap-add", nil, "a capability more, or ALL")
+	flags.StringSliceVar(&s.CapDrop, "cap-drop", nil, "a capability less, or ALL")
+	flags.StringArrayVar(&r.security, "security-opt", nil, "no-new-privileges, seccomp=FILE or seccomp=unconfined")
+	flags.StringArrayVar(&s.Devices, "device", nil, "HOST[:CONTAINER[:rwm]]")
+	flags.StringArrayVar(&s.Ulimits, "ulimit", nil, "NAME=SOFT[:HARD]")
+	flags.StringArrayVar(&r.sysctls, "sysctl", nil, "KEY=VALUE of its namespaces")
+	flags.StringVarP(&r.memory, "memory", "m", "", "how much memory it may use: 512m")
+	flags.StringVar(&r.swap, "memory-swap", "", "memory and swap together; -1 is unlimited")
+	flags.Float64Var(&s.Resources.CPUs, "cpus", 0, "how many processors it may use: 1.5")
+	flags.Uint64VarP(&s.Resources.CPUShares, "cpu-shares", "c", 0, "its weight against others")
+	flags.StringVar(&s.Resources.CpusetCPUs, "cpuset-cpus", "", "on which processors: 0-1")
+	flags.Int64Var(&s.Resources.PIDs, "pids-limit", 0, "how many processes it may have; -1 is unlimited")
+	flags.IntVar(&r.oomAdj, "oom-score-adj", 0, "how likely the kernel ends it for want of memory")
+	flags.StringVar(&r.shm, "shm-size", "", "the size of /dev/shm (default 64m)")
+	flags.StringVar(&s.PIDMode, "pid", "", "host or private (default)")
+	flags.StringVar(&s.IPCMode, "ipc", "", "host, none or private (default)")
+	flags.StringVar(&s.UTSMode, "uts", "", "host or private (default)")
+	flags.StringVar(&s.CgroupMode, "cgroupns", "", "host or private (default)")
+	flags.StringVar(&r.network, "network", "", "none, host or private (default, where pasta or slirp4netns is installed)")
+	flags.StringVar(&r.network, "net", "", "the same")
+	_ = flags.MarkHidden("net") // it is there
+	flags.StringArrayVarP(&s.Publish, "publish", "p", nil, "[[IP:]HOST:]CONTAINER[/udp]: a port of a private network")
+	flags.StringArrayVarP(&r.volumes, "volume", "v", nil, "SOURCE:TARGET[:OPTIONS]: a directory or file of this machine")
+	flags.StringArrayVar(&r.tmpfs, "tmpfs", nil, "TARGET[:OPTIONS]: files in memory")
+	flags.StringVar(&s.StopSignal, "stop-signal", "", "what asks it to end (default: the image's, or TERM)")
+	flags.IntVar(&r.stopAfter, "stop-timeout", 10, "seconds until it is killed")
+	flags.StringVar(&r.pull, "pull", "missing", "always, missing or never")
+	flags.StringVar(&r.platform, "platform", "", "OS/ARCH[/VARIANT] to pull")
+	flags.StringVar(&r.cidfile, "cidfile", "", "write its id to a file")
+	// -h is the host name, as docker has it.
+	flags.Bool("help", false, "this help")
+}
+
+// read makes the spec of the flags and the words.
+func (r *runFlags) read(cmd *cobra.Command, args []string) error {
+	s := &r.spec
+	s.Image, s.Args = args[0], args[1:]
+	if cmd.Flags().Changed("entrypoint") {
+		entry := strings.Fields(r.entrypoint)
+		s.Entrypoint = &entry
+	}
+	if cmd.Flags().Changed("oom-score-adj") {
+		s.Resources.OOMScoreAdj = &r.oomAdj
+	}
+	if cmd.Flags().Changed("stop-timeout") {
+		d := time.Duration(r.stopAfter) * time.Second
+		s.StopTimeout = &d
+	}
+	if r.pull != "always" && r.pull != "missing" && r.pull != "never" {
+		return usagef("--pull=%s: always, missing or never is expected", r.pull)
+	}
+	for _, step := range []func() error{r.readEnv, r.readSizes, r.readLabels, r.readSecurity, r.readBinds, r.readNetwork} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readEnv puts files below flags, and fills in values of this environment.
+func (r *runFlags) readEnv() error {
+	var env []string
+	for _, file := range r.envFiles {
+		f, err := os.Open(file)
+		if err != nil {
+			return fmt.Errorf("--env-file: %w", err)
+		}
+		for lines := bufio.NewScanner(f); lines.Scan(); {
+			line := strings.TrimLeft(lines.Text(), " \t")
+			if line != "" && !strings.HasPrefix(line, "#") {
+				env = append(env, line)
+			}
+		}
+		f.Close()
+	}
+	r.spec.Env = append(env, r.spec.Env...)
+	var full []string
+	for _, word := range r.spec.Env {
+		name, _, ok := strings.Cut(word, "=")
+		if name == "" {
+			return usagef("--env=%s: KEY=VALUE is expected", word)
+		}
+		if !ok {
+			value, set := os.LookupEnv(name)
+			if !set {
+				continue
+			}
+			word = name + "=" + value
+		}
+		full = append(full, word)
+	}
+	r.spec.Env = full
+	return nil
+}
+
+func (r *runFlags) readSizes() error {
+	for _, size := range []struct {
+		flag, word string
+		into       *int64
+	}{
+		{"--memory", r.memory, &r.spec.Resources.Memory}, {"--memory-swap", r.swap, &r.spec.Resources.MemorySwap},
+		{"--shm-size", r.shm, &r.spec.ShmSize},
+	} {
+		if size.word == "" {
+			continue
+		}
+		if size.word == "-1" && size.flag == "--memory-swap" {
+			*size.into = -1
+			continue
+		}
+		n, err := units.RAMInBytes(size.word)
+		if err != nil || n <= 0 {
+			return usagef("%s=%s: a size is expected, as in 512m", size.flag, size.word)
+		}
+		*size.into = n
+	}
+	return nil
+}
+
+func (r *runFlags) readLabels() (err error) {
+	if r.spec.Labels, err = labelMap(r.labels); err != nil {
+		return err
+	}
+	for _, word := range r.sysctls {
+		key, value, ok := strings.Cut(word, "=")
+		if !ok || key == "" {
+			return usagef("--sysctl=%s: KEY=VALUE is expected", word)
+		}
+		if r.spec.Sysctls == nil {
+			r.spec.Sysctls = map[string]string{}
+		}
+		r.spec.Sysctls[key] = value
+	}
+	return nil
+}
+
+func (r *runFlags) readSecurity() error {
+	for _, word := range r.security {
+		key, value, _ := strings.Cut(strings.Replace(word, ":", "=", 1), "=")
+		switch {
+		case key == "no-new-privileges" && (value == "" || value == "true" || value == "false"):
+			r.spec.NoNewPrivs = value != "false"
+		case key == "seccomp" && value == "unconfined":
+			r.spec.Seccomp = value
+		case key == "seccomp" && value != "":
+			text, err := os.ReadFile(value)
+			if err != nil {
+				return fmt.Errorf("--security-opt=%s: %w", word, err)
+			}
+			r.spec.Seccomp = string(text)
+		case key == "label" || key == "apparmor":
+			warn("--security-opt=" + word + " has no effect: no labels are set")
+		default:
+			return usagef("--security-opt=%s: no-new-privileges, seccomp=FILE or seccomp=unconfined is expected", word)
+		}
+	}
+	return nil
+}
+
+// readBinds reads -v SOURCE:TARGET[:OPTIONS] and --tmpfs TARGET[:OPTIONS].
+func (r *runFlags) readBinds() error {
+	for _, word := range r.volumes {
+		parts := strings.SplitN(word, ":", 3)
+		if len(parts) < 2 || parts[0] == "" || parts[1] == "" {
+			return usagef("--volume=%s: SOURCE:TARGET[:OPTIONS] is expected", word)
+		}
+		if !strings.ContainsAny(parts[0], "/.") {
+			return usagef("--volume=%s: %q is no path: one begins with / or .", word, parts[0])
+		}
+		b := runner.Bind{Source: parts[0], Target: parts[1]}
+		if len(parts) == 3 {
+			for _, option := range strings.Split(parts[2], ",") {
+				switch option {
+				case "z", "Z", "consistent", "cached", "delegated", "bind", "":
+				default:
+					b.Options = append(b.Options, option)
+				}
+			}
+		}
+		r.spec.Binds = append(r.spec.Binds, b)
+	}
+	for _, word := range r.tmpfs {
+		target, options, _ := strings.Cut(word, ":")
+		t := runner.Bind{Target: target}
+		if options != "" {
+			t.Options = strings.Split(options, ",")
+		}
+		r.spec.Tmpfs = append(r.spec.Tmpfs, t)
+	}
+	return nil
+}
+
+// readNetwork decides what nobody has said: a private network where there is a
+// helper for it.
+func (r *runFlags) readNetwork() error {
+	_, missing := runner.NetworkHelper()
+	switch {
+	case r.network == "" && missing == nil && canTun():
+		r.spec.NetMode = "private"
+	case r.network == "":
+		r.spec.NetMode = "none"
+	case r.network == "private" && missing != nil:
+		return missing
+	default:
+		r.spec.NetMode = r.network
+	}
+	return nil
+}
+
+// canTun tells whether network helpers can make their interface.
+func canTun() bool { return unix.Access("/dev/net/tun", unix.R_OK|unix.W_OK) == nil }

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"unionfs/layerstore"
+	"unionfs/layerstore/registry"
+	"unionfs/runner"
+	"unionfs/runner/sandbox"
+)
+
+// house is a store with its containers.
+type house struct {
+	*shop
+	*runner.Runner
+}
+
+// containers opens the store for commands that run containers: as root of a
+// user namespace, also for a user who has one id alone.
+func (f *storeFlags) containers() (*house, error) {
+	if os.Geteuid() != 0 && !wouldEnterUserNS() {
+		status, err := sandbox.RunInUserNS(sandbox.SingleMaps())
+		if err != nil {
+			return nil, err
+		}
+		return nil, exitWith{status}
+	}
+	s, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	return &house{s, &runner.Runner{Store: s.Store, Driver: s.conf.StorageDriver, RunDir: runDir(), Warn: warn}}, nil
+}
+
+// runDir is where the sockets of containers are.
+func runDir() string {
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) && !realRoot() {
+		return filepath.Join(dir, "unionfs")
+	}
+	if realRoot() {
+		return "/run/unionfs"
+	}
+	return filepath.Join(os.TempDir(), fmt.Sprintf("unionfs-%s", userKey()))
+}
+
+// userKey tells users apart who have no folder of their own: in a user namespace
+// all are root.
+func userKey() string {
+	if home, err := os.UserHomeDir(); err == nil {
+		return layerstore.DigestOf([]byte(home)).Hex()[:12]
+	}
+	return fmt.Sprint(os.Getuid())
+}
+
+// ensureImage makes sure that an image is in the store.
+func (h *house) ensureImage(ctx context.Context, name, pull, platform string) error {
+	_, err := h.shop.Find(name)
+	if err == nil && pull != "always" || pull == "never" {
+		return err
+	}
+	t := transferFlags{platform: platform}
+	o, d, err := t.options(&h.conf)
+	if err != nil {
+		return err
+	}
+	_, err = registry.Pull(ctx, h.shop.Store, name, o)
+	d.end(err == nil)
+	return err
+}
+
+// settled opens the store for a command that reads what a container, if what is
+// one, has written.
+func (f *storeFlags) settled(ctx context.Context, what string) (*shop, error) {
+	s, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	r := &runner.Runner{Store: s.Store, RunDir: runDir(), Warn: warn}
+	c, err := r.Find(what)
+	if err != nil {
+		return s, nil // a snapshot, an image, or nothing: the command says
+	}
+	return s, r.Sync(ctx, &c)
+}

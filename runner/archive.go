@@ -1,0 +1,194 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"path"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Files go into a container and out of it as archives: the monitor of one that
+// runs reads and writes below its root, where no symlink leads out; one that
+// doesn't run is mounted for that long.
+
+// Entry names are relative to the path that was asked for; the path itself is
+// ".".
+
+// statOf is what a path in a container is.
+type statOf struct {
+	Exists bool `json:"exists"`
+	Dir    bool `json:"dir"`
+}
+
+// getClient writes what is at a path of the container.
+func (m *monitor) getClient(f *framed, q *request) (answer, error) {
+	return answer{}, packBelow(int(m.root.Fd()), q.Path, output{f, frameOut})
+}
+
+// putClient unpacks into a directory of the container.
+func (m *monitor) putClient(f *framed, q *request) (answer, error) {
+	r, w := io.Pipe()
+	go func() {
+		for {
+			kind, payload, err := f.receive()
+			switch {
+			case err != nil:
+				w.CloseWithError(io.ErrUnexpectedEOF)
+				return
+			case kind == frameEOF:
+				w.Close()
+				return
+			case kind == frameInput:
+				if _, err := w.Write(payload); err != nil {
+					return // what is wrong has been said by the reader
+				}
+			}
+		}
+	}()
+	err := unpackBelow(int(m.root.Fd()), q.Path, r)
+	r.CloseWithError(io.ErrClosedPipe)
+	return answer{}, err
+}
+
+func (m *monitor) statClient(_ *framed, q *request) (answer, error) {
+	return valueOf(statBelow(int(m.root.Fd()), q.Path))
+}
+
+func statBelow(root int, name string) statOf {
+	fd, err := openBelow(root, name, unix.O_PATH, 0)
+	if err != nil {
+		return statOf{}
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	err = unix.Fstat(fd, &st)
+	return statOf{err == nil, st.Mode&unix.S_IFMT == unix.S_IFDIR}
+}
+
+// openBelow opens a path beneath a root, which symlinks count from and don't
+// leave.
+func openBelow(root int, name string, flags int, mode uint64) (int, error) {
+	rel := strings.TrimPrefix(path.Clean("/"+name), "/")
+	if rel == "" {
+		rel = "."
+	}
+	for {
+		fd, err := unix.Openat2(root, rel, &unix.OpenHow{
+			Flags: uint64(flags | unix.O_CLOEXEC), Mode: mode, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
+		})
+		if err != unix.EINTR && err != unix.EAGAIN {
+			return fd, err
+		}
+	}
+}
+
+// Get writes an archive of a path of a container.
+func (r *Runner) Get(ctx context.Context, c *Container, name string, w io.Writer) error {
+	return r.withRoot(ctx, c, request{Op: "get", Path: name},
+		func(f *framed) error { return drainInto(f, w) },
+		func(root int) error { return packBelow(root, name, w) })
+}
+
+// Put unpacks an archive into a directory of a container.
+func (r *Runner) Put(ctx context.Context, c *Container, dir string, in io.Reader) error {
+	return r.withRoot(ctx, c, request{Op: "put", Path: dir},
+		func(f *framed) error {
+			go func() {
+				if _, err := io.Copy(output{f, frameInput}, in); err == nil {
+					_ = f.send(frameEOF, nil) // who is gone has said why
+				} else {
+					_ = f.Close() // half an archive is none
+				}
+			}()
+			return drainInto(f, io.Discard)
+		},
+		func(root int) error { return unpackBelow(root, dir, in) })
+}
+
+// Stat tells what a path of a container is.
+func (r *Runner) Stat(ctx context.Context, c *Container, name string) (exists, dir bool, err error) {
+	var s statOf
+	err = r.withRoot(ctx, c, request{Op: "stat", Path: name},
+		func(f *framed) error { return answerOf(f, &s) },
+		func(root int) error {
+			s = statBelow(root, name)
+			return nil
+		})
+	return s.Exists, s.Dir, err
+}
+
+// withRoot has a running container's monitor do something, or does it in the
+// root of one that doesn't run.
+func (r *Runner) withRoot(ctx context.Context, c *Container, q request, ask func(f *framed) error, do func(root int) error) error {
+	if monitored(&c.Snapshot) {
+		f, err := r.dial(ctx, c, q)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		return ask(f)
+	}
+	lock, err := lockMonitor(&c.Snapshot)
+	if err != nil {
+		return err
+	}
+	defer lock.release()
+	return r.inRoot(ctx, c, do)
+}
+
+// inRoot mounts a container's root for as long as do runs.
+func (r *Runner) inRoot(ctx context.Context, c *Container, do func(root int) error) error {
+	mount, root, err := r.detach(ctx, c)
+	if err != nil {
+		return err
+	}
+	err = do(int(root.Fd()))
+	if serr := syncRoot(int(root.Fd())); err == nil {
+		err = serr
+	}
+	letGo(mount, root)
+	return err
+}
+
+func drainInto(f *framed, w io.Writer) error {
+	for {
+		kind, payload, err := f.receive()
+		if err != nil {
+			return errors.New("the container ended meanwhile")
+		}
+		switch kind {
+		case frameOut:
+			if _, err := w.Write(payload); err != nil {
+				return err
+			}
+		case frameEnd:
+			var a answer
+			if err := json.Unmarshal(payload, &a); err != nil {
+				return err
+			}
+			if a.Error != "" {
+				return errors.New(a.Error)
+			}
+			return nil
+		}
+	}
+}
+
+func answerOf(f *framed, v any) error {
+	kind, payload, err := f.receive()
+	if err != nil || kind != frameEnd {
+		return errors.New("the container ended meanwhile")
+	}
+	var a answer
+	if err := json.Unmarshal(payload, &a); err != nil {
+		return err
+	}
+	if a.Error != "" {
+		return errors.New(a.Error)
+	}
+	return json.Unmarshal(a.Value, v)
+}

@@ -1,0 +1,142 @@
+package runner
+
+import (
+	"archive/tar"
+	"bufio"
+	"fmt"
+	"io"
+	"path"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// packBelow writes an archive of a path.
+func packBelow(root int, name string, w io.Writer) error {
+	fd, err := openBelow(root, name, unix.O_PATH|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	defer unix.Close(fd)
+	out := bufio.NewWriterSize(w, 256<<10)
+	t := tar.NewWriter(out)
+	if err := packObject(t, fd, "."); err != nil {
+		return err
+	}
+	if err := t.Close(); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// packObject writes one object that is open (O_PATH), and all below it.
+func packObject(t *tar.Writer, fd int, name string) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return err
+	}
+	h := &tar.Header{
+		Name: name, Mode: int64(st.Mode & 0o7777), Uid: int(st.Uid), Gid: int(st.Gid), Format: tar.FormatPAX,
+		ModTime: time.Unix(st.Mtim.Unix()),
+	}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFDIR:
+		h.Typeflag, h.Name = tar.TypeDir, name+"/"
+	case unix.S_IFLNK:
+		target := make([]byte, unix.PathMax)
+		n, err := unix.Readlinkat(fd, "", target)
+		if err != nil {
+			return err
+		}
+		h.Typeflag, h.Linkname = tar.TypeSymlink, string(target[:n])
+	case unix.S_IFREG:
+		h.Typeflag, h.Size = tar.TypeReg, st.Size
+	case unix.S_IFIFO:
+		h.Typeflag = tar.TypeFifo
+	case unix.S_IFCHR, unix.S_IFBLK:
+		h.Typeflag = tar.TypeChar
+		if st.Mode&unix.S_IFMT == unix.S_IFBLK {
+			h.Typeflag = tar.TypeBlock
+		}
+		h.Devmajor, h.Devminor = int64(unix.Major(st.Rdev)), int64(unix.Minor(st.Rdev))
+	default:
+		return nil // sockets are nothing without their owners
+	}
+	if err := t.WriteHeader(h); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	switch h.Typeflag {
+	case tar.TypeReg:
+		return packData(t, fd, st.Size)
+	case tar.TypeDir:
+		return packChildren(t, fd, name)
+	}
+	return nil
+}
+
+func reopen(fd, flags int) (int, error) {
+	return unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), flags|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+}
+
+func packData(t *tar.Writer, fd int, size int64) error {
+	f, err := reopen(fd, unix.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(f)
+	n, err := io.Copy(t, io.LimitReader(bareFile(f), size))
+	if err == nil && n < size { // it became shorter meanwhile
+		_, err = io.CopyN(t, zeroes{}, size-n)
+	}
+	return err
+}
+
+// zeroes never end.
+type zeroes struct{}
+
+func (zeroes) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+func packChildren(t *tar.Writer, fd int, name string) error {
+	dir, err := reopen(fd, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(dir)
+	names, err := namesIn(dir)
+	if err != nil {
+		return err
+	}
+	for _, child := range names {
+		c, err := unix.Openat(fd, child, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		if err == unix.ENOENT {
+			continue // removed meanwhile
+		}
+		if err != nil {
+			return fmt.Errorf("%s/%s: %w", name, child, err)
+		}
+		err = packObject(t, c, path.Join(name, child))
+		unix.Close(c)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func namesIn(dir int) ([]string, error) {
+	var names []string
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := unix.Getdents(dir, buf)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || n == 0 {
+			return names, err
+		}
+		_, _, names = unix.ParseDirent(buf[:n], -1, names)
+	}
+}

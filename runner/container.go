@@ -1,0 +1,141 @@
+package runner
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"unionfs/layerstore"
+	"unionfs/layerstore/driver"
+)
+
+// Runner keeps the containers of a store. Its methods may be called from any
+// number of goroutines and processes.
+type Runner struct {
+	Store *layerstore.Store
+	// Driver names the storage driver of new containers; "" is auto.
+	Driver string
+	// RunDir is for sockets: short, and the user's own.
+	RunDir string
+	// Warn gets a line for what is odd and goes on.
+	Warn func(line string)
+}
+
+// Container is one container as it is now.
+type Container struct {
+	layerstore.Snapshot
+	Spec  Spec
+	State State
+}
+
+// kept is what a container's snapshot holds of it (layerstore.Snapshot.Data).
+type kept struct {
+	Container *Spec `json:"container"`
+}
+
+func dataOf(s Spec) (json.RawMessage, error) { return json.Marshal(kept{&s}) }
+
+// open reads a container's spec and state; ok is false for a snapshot that is
+// no container.
+func (r *Runner) open(n layerstore.Snapshot) (c Container, ok bool, err error) {
+	var k kept
+	if len(n.Data) > 0 {
+		if err := json.Unmarshal(n.Data, &k); err != nil {
+			return c, false, fmt.Errorf("container %s: its spec is damaged: %w", n.Short(), err)
+		}
+	}
+	if k.Container == nil {
+		return c, false, nil
+	}
+	c = Container{Snapshot: n, Spec: *k.Container}
+	c.State, err = r.state(&c.Snapshot)
+	return c, true, err
+}
+
+// List answers all containers, the newest first.
+func (r *Runner) List() ([]Container, error) {
+	all, err := r.Store.Snapshots()
+	if err != nil {
+		return nil, err
+	}
+	var out []Container
+	for i := len(all) - 1; i >= 0; i-- {
+		c, ok, err := r.open(all[i])
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed since
+		}
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+// UnknownError says that there is no such container.
+type UnknownError struct{ Name string }
+
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("no container %q: unionfs ps -a lists them", e.Name)
+}
+
+// Find looks for a container by name or by the beginning of its id.
+func (r *Runner) Find(what string) (Container, error) {
+	all, err := r.List()
+	if err != nil {
+		return Container{}, err
+	}
+	var hits []Container
+	for _, c := range all {
+		if what != "" && (c.Name == what || c.ID == what) {
+			return c, nil
+		}
+		if what != "" && strings.HasPrefix(c.ID, what) {
+			hits = append(hits, c)
+		}
+	}
+	switch len(hits) {
+	case 0:
+		return Container{}, &UnknownError{what}
+	case 1:
+		return hits[0], nil
+	}
+	return Container{}, fmt.Errorf("%q is the beginning of %d containers' ids: give more of it", what, len(hits))
+}
+
+// file is a path in the container's folder.
+func (c *Container) file(elem ...string) string {
+	return filepath.Join(append([]string{c.Dir()}, elem...)...)
+}
+
+// LogPath is where the container's output is kept.
+func (c *Container) LogPath() string { return c.file("log") }
+
+// driver answers who keeps the container's files.
+func (r *Runner) driver(c *Container) (driver.Driver, error) { return driver.Of(c.Snapshot, r.Store) }
+
+// config is the config of the container's image.
+func (r *Runner) config(c *Container) (v1.Config, error) {
+	if c.Image == "" {
+		return v1.Config{}, nil
+	}
+	cfg, err := r.Store.Config(c.Image)
+	if err != nil {
+		return v1.Config{}, err
+	}
+	return cfg.Config, nil
+}
+
+// runDir is the container's folder for sockets, made when missing.
+func (r *Runner) runDir(c *Container) (string, error) {
+	dir := filepath.Join(r.RunDir, c.Short())
+	return dir, os.MkdirAll(dir, 0o700)
+}

@@ -1,0 +1,113 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+
+	"unionfs/layerstore"
+	"unionfs/layerstore/driver"
+)
+
+// Create makes a container of an image that is in the store; nothing of it runs
+// yet. An empty name gets one that is easy to say.
+func (r *Runner) Create(ctx context.Context, name string, s Spec) (Container, error) {
+	if err := s.check(); err != nil {
+		return Container{}, err
+	}
+	d, _, err := driver.Pick(r.Driver, r.Store)
+	if err != nil {
+		return Container{}, err
+	}
+	st, err := r.Store.Begin()
+	if err != nil {
+		return Container{}, err
+	}
+	defer st.Close()
+	img, err := r.Store.Find(s.Image)
+	if err != nil {
+		return Container{}, err
+	}
+	if err := st.Hold(nil, img.Layers); err != nil {
+		return Container{}, err
+	}
+	n := layerstore.Snapshot{Name: name, Layers: img.Layers, Image: img.ID, Labels: s.Labels}
+	if n.Data, err = dataOf(s); err != nil {
+		return Container{}, err
+	}
+	made, err := prepare(ctx, d, st, n)
+	if err != nil {
+		return Container{}, err
+	}
+	return Container{Snapshot: made, Spec: s, State: State{Status: Created}}, nil
+}
+
+// check finds what is wrong with a spec before anything is made of it.
+func (s *Spec) check() error {
+	facts := Facts{Seccomp: true}
+	if _, err := s.capabilities(); err != nil {
+		return err
+	}
+	if _, err := s.rlimits(); err != nil {
+		return err
+	}
+	if _, err := s.namespaces(facts); err != nil {
+		return err
+	}
+	if _, err := s.devices(facts); err != nil {
+		return err
+	}
+	if _, err := s.ports(); err != nil {
+		return err
+	}
+	if len(s.Publish) > 0 && s.NetMode != "private" {
+		return fmt.Errorf("--publish=%s: ports are published of a private network, and this one is %q", s.Publish[0], s.NetMode)
+	}
+	if _, err := s.stopSignal(""); err != nil {
+		return err
+	}
+	return s.checkBinds()
+}
+
+// prepare makes the snapshot, under a name of ours when none is given.
+func prepare(ctx context.Context, d driver.Driver, st *layerstore.Stage, n layerstore.Snapshot) (layerstore.Snapshot, error) {
+	if n.Name != "" {
+		return d.Prepare(ctx, st, n)
+	}
+	var taken *layerstore.NameTakenError
+	for range 20 {
+		n.Name = anyName()
+		made, err := d.Prepare(ctx, st, n)
+		if err == nil || !errors.As(err, &taken) {
+			return made, err
+		}
+	}
+	return n, fmt.Errorf("no free name was found: give one with --name")
+}
+
+// anyName is two words and, hardly ever needed, a number.
+func anyName() string {
+	name := pick(adjectives) + "_" + pick(nouns)
+	if rand.IntN(8) == 0 {
+		name += fmt.Sprint(rand.IntN(100))
+	}
+	return name
+}
+
+func pick(words []string) string { return words[rand.IntN(len(words))] }
+
+var (
+	adjectives = []string{
+		"amber", "brave", "bright", "calm", "clever", "crisp", "deep", "eager", "early", "fair", "fleet", "gentle",
+		"glad", "golden", "green", "honest", "keen", "kind", "light", "lively", "lucid", "merry", "mild", "neat",
+		"noble", "patient", "plain", "proud", "quick", "quiet", "ready", "rustic", "sharp", "silver", "simple",
+		"sober", "steady", "still", "sunny", "swift", "tidy", "vivid", "warm", "wise", "young",
+	}
+	nouns = []string{
+		"alder", "badger", "beech", "birch", "brook", "cedar", "cliff", "crane", "dune", "elm", "falcon", "fern",
+		"finch", "fjord", "fox", "glacier", "grove", "harbor", "hare", "heath", "heron", "hill", "island", "lake",
+		"larch", "lark", "lynx", "maple", "marsh", "meadow", "moor", "oak", "otter", "owl", "pine", "reef", "ridge",
+		"river", "robin", "spruce", "stone", "thrush", "tide", "valley", "willow", "wren",
+	}
+)

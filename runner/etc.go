@@ -1,0 +1,97 @@
+package runner
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+)
+
+// etcFiles are the container's own network files.
+type etcFiles struct{ hosts, hostname, resolvConf string }
+
+// etc makes them from the spec and the machine's. A container in a network of
+// its own finds itself under its name.
+func (s *Spec) etc(id string, f Facts) (etcFiles, error) {
+	e := etcFiles{hostname: s.hostname(id) + "\n"}
+	var b strings.Builder
+	if s.NetMode == "host" {
+		b.WriteString(f.Hosts)
+	} else {
+		b.WriteString("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n")
+		b.WriteString("fe00::0\tip6-localnet\nff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n")
+		name := s.hostname(id)
+		if s.Domainname != "" {
+			name = name + "." + s.Domainname + " " + name
+		}
+		fmt.Fprintf(&b, "127.0.0.1\t%s\n", name)
+	}
+	for _, word := range s.AddHosts {
+		name, ip, err := parseAddHost(word)
+		if err != nil {
+			return e, err
+		}
+		fmt.Fprintf(&b, "%s\t%s\n", ip, name)
+	}
+	e.hosts = b.String()
+	e.resolvConf = s.resolvConf(f.ResolvConf)
+	return e, nil
+}
+
+// parseAddHost reads NAME:IP, where the IP may be one of version 6.
+func parseAddHost(word string) (name, ip string, err error) {
+	name, ip, ok := strings.Cut(word, ":")
+	ip = strings.Trim(ip, "[]")
+	if !ok || name == "" || net.ParseIP(ip) == nil {
+		return "", "", fmt.Errorf("--add-host=%s: NAME:IP is expected, as in db:10.0.0.5", word)
+	}
+	return name, ip, nil
+}
+
+// resolvConf is the machine's with what the spec says in its place (resolv.conf(5)).
+func (s *Spec) resolvConf(machine string) string {
+	var b strings.Builder
+	for line := range strings.Lines(machine) {
+		word, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		replaced := map[string]bool{
+			"nameserver": len(s.DNS) > 0, "search": len(s.DNSSearch) > 0, "domain": len(s.DNSSearch) > 0,
+			"options": len(s.DNSOptions) > 0,
+		}
+		if !replaced[word] {
+			b.WriteString(strings.TrimSuffix(line, "\n") + "\n")
+		}
+	}
+	if len(s.DNSSearch) > 0 && !slices.Equal(s.DNSSearch, []string{"."}) {
+		fmt.Fprintf(&b, "search %s\n", strings.Join(s.DNSSearch, " "))
+	}
+	for _, server := range s.DNS {
+		fmt.Fprintf(&b, "nameserver %s\n", server)
+	}
+	if len(s.DNSOptions) > 0 {
+		fmt.Fprintf(&b, "options %s\n", strings.Join(s.DNSOptions, " "))
+	}
+	return b.String()
+}
+
+// writeEtc puts the files into the container's folder. What the container has
+// written to them stays when it is started again.
+func (c *Container) writeEtc(e etcFiles) error {
+	if err := os.MkdirAll(c.file("etc"), 0o755); err != nil {
+		return err
+	}
+	for name, text := range map[string]string{
+		"hosts": e.hosts, "hostname": e.hostname, "resolv.conf": e.resolvConf, "apt.conf": aptConfig,
+	} {
+		if _, err := os.Lstat(c.file("etc", name)); err == nil {
+			continue
+		}
+		if err := os.WriteFile(c.file("etc", name), []byte(text), 0o644); err != nil {
+			return err
+		}
+		if err := os.Chmod(c.file("etc", name), 0o644); err != nil { // whatever the umask
+			return err
+		}
+	}
+	return nil
+}

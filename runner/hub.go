@@ -1,0 +1,112 @@
+package runner
+
+import (
+	"io"
+	"sync"
+)
+
+// Output takes what a container prints: stream is "stdout" or "stderr". What it
+// does holds the container up. An error ends its part.
+type Output func(stream string, text []byte) error
+
+// hub is where a container's streams meet those who are attached to it.
+type hub struct {
+	log *Log // nil for a program whose output isn't kept
+	// stdin is the container's; nil when it has none.
+	stdin *inlet
+
+	mu      sync.Mutex
+	outputs map[int]Output
+	next    int
+}
+
+func newHub(log *Log) *hub { return &hub{log: log, outputs: map[int]Output{}} }
+
+// attach adds an output; leave takes it away.
+func (h *hub) attach(o Output) (leave func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	id := h.next
+	h.next++
+	h.outputs[id] = o
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.outputs, id)
+	}
+}
+
+// pump moves what the container prints to the log and to all outputs, until the
+// stream ends.
+func (h *hub) pump(stream string, from io.Reader) error {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buf)
+		if n > 0 {
+			if lerr := h.print(stream, buf[:n]); lerr != nil {
+				return lerr
+			}
+		}
+		if err != nil {
+			return nil // EOF; EIO from a terminal that nobody has open any more
+		}
+	}
+}
+
+func (h *hub) print(stream string, text []byte) error {
+	var err error
+	if h.log != nil {
+		err = h.log.write(stream, text)
+	}
+	h.mu.Lock()
+	ids := make([]int, 0, len(h.outputs))
+	for id := range h.outputs {
+		ids = append(ids, id)
+	}
+	h.mu.Unlock()
+	for _, id := range ids {
+		h.mu.Lock()
+		o := h.outputs[id]
+		h.mu.Unlock()
+		if o != nil && o(stream, text) != nil {
+			h.mu.Lock()
+			delete(h.outputs, id)
+			h.mu.Unlock()
+		}
+	}
+	return err
+}
+
+// inlet is a container's standard input, shared by those who are attached.
+type inlet struct {
+	mu sync.Mutex
+	w  io.WriteCloser
+	// once says that it is closed when the first who writes ends.
+	once bool
+}
+
+func (i *inlet) Write(p []byte) (int, error) {
+	i.mu.Lock()
+	w := i.w
+	i.mu.Unlock()
+	if w == nil {
+		return 0, io.ErrClosedPipe
+	}
+	return w.Write(p)
+}
+
+// end is the end of one writer's input.
+func (i *inlet) end() {
+	if i.once {
+		i.close()
+	}
+}
+
+func (i *inlet) close() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.w != nil {
+		_ = i.w.Close() // the container sees the end whatever this says
+		i.w = nil
+	}
+}

@@ -1,0 +1,210 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"unionfs/runner/sandbox"
+)
+
+// MonitorOptions say who else has to do with a container while this process is
+// its monitor.
+type MonitorOptions struct {
+	// Output gets what the container prints; nil for nobody.
+	Output Output
+	// Stdin is what it reads; used when the spec says that it reads.
+	Stdin io.Reader
+	// Started is called when the program runs, with ways to reach it.
+	Started func(Program)
+	// Facts of this machine; the zero value is looked up.
+	Facts *Facts
+}
+
+// Program is a container's program that runs.
+type Program struct {
+	State State
+	// Signal and Resize reach it.
+	Signal func(sig int) error
+	Resize func(rows, cols uint16) error
+}
+
+// monitor is a container's life in this process.
+type monitor struct {
+	r    *Runner
+	c    *Container
+	o    MonitorOptions
+	hub  *hub
+	root *os.File // its root mount
+	box  *sandbox.Sandbox
+	plan sandbox.Spec
+	ctl  *control
+
+	acct  Accounts
+	facts Facts
+	// ended is closed when final says how it ended.
+	ended chan struct{}
+	final State
+}
+
+// Monitor runs a container from its start to its end, and answers how it ended.
+// An error is one of starting: a StartError of the sandbox says which code a
+// shell would give. With Spec.Remove the container is gone afterwards.
+func (r *Runner) Monitor(ctx context.Context, c *Container, o MonitorOptions) (State, error) {
+	lock, err := lockMonitor(&c.Snapshot)
+	if err != nil {
+		if errors.Is(err, errMonitored) {
+			err = fmt.Errorf("container %s is running already", c.nameOrID())
+		}
+		return State{}, err
+	}
+	m := &monitor{r: r, c: c, o: o, ended: make(chan struct{})}
+	st, err := m.run(ctx)
+	if err != nil {
+		st = failedState(err)
+	}
+	if werr := writeState(&c.Snapshot, st); werr != nil && err == nil {
+		err = werr
+	}
+	lock.release()
+	m.final = st
+	close(m.ended)
+	if m.ctl != nil {
+		m.ctl.end()
+	}
+	if c.Spec.Remove {
+		if rerr := r.Remove(context.WithoutCancel(ctx), c, RemoveOptions{}); rerr != nil && err == nil {
+			err = rerr
+		}
+	}
+	return st, err
+}
+
+// failedState is the state of a container whose program never ran.
+func failedState(err error) State {
+	st := State{Status: Exited, ExitCode: 125, Error: err.Error(), FinishedAt: time.Now().UTC()}
+	var start *sandbox.StartError
+	if errors.As(err, &start) {
+		st.ExitCode = start.Code
+	}
+	return st
+}
+
+// run does it all under the monitor's lock.
+func (m *monitor) run(ctx context.Context) (State, error) {
+	mount, root, err := m.r.detach(ctx, m.c)
+	if err != nil {
+		return State{}, err
+	}
+	m.root = root
+	defer letGo(mount, root) // the sandbox's hold on it is gone by then
+	return m.inMount(ctx)
+}
+
+func (m *monitor) inMount(ctx context.Context) (State, error) {
+	log, err := openLog(m.c.LogPath())
+	if err != nil {
+		return State{}, err
+	}
+	defer log.Close()
+	m.hub = newHub(log)
+	if m.o.Output != nil {
+		m.hub.attach(m.o.Output)
+	}
+	if err := m.makePlan(); err != nil {
+		return State{}, err
+	}
+	streams, err := m.openStreams()
+	if err != nil {
+		return State{}, err
+	}
+	defer streams.close()
+	m.plan.Stdio = streams.stdio
+	if m.ctl, err = m.r.listenControl(m.c, m); err != nil {
+		return State{}, err
+	}
+	return m.live(ctx, streams)
+}
+
+// live starts the program and waits for its end.
+func (m *monitor) live(ctx context.Context, s *streams) (State, error) {
+	box, err := m.start(ctx)
+	s.started()
+	if err != nil {
+		return State{}, err
+	}
+	m.box = box
+	st := State{Status: Running, PID: box.Pid(), Monitor: os.Getpid(), StartedAt: time.Now().UTC()}
+	if err := writeState(&m.c.Snapshot, st); err != nil {
+		_ = box.Kill()
+	}
+	if m.o.Started != nil {
+		m.o.Started(Program{st, m.signal, m.resize})
+	}
+	pumped := s.pump(m.hub, box.Console, m.o.Stdin)
+	stop := context.AfterFunc(ctx, func() { _ = box.Kill() })
+	defer stop()
+	status, err := box.Wait()
+	pumped.wait()
+	if err != nil {
+		return State{}, err
+	}
+	st.Status, st.PID, st.Monitor = Exited, 0, 0
+	st.ExitCode, st.OOMKilled, st.FinishedAt = status.Code, status.OOMKilled, status.At.UTC()
+	return st, nil
+}
+
+// makePlan makes the container's plan and its files.
+func (m *monitor) makePlan() error {
+	m.facts = Look()
+	if m.o.Facts != nil {
+		m.facts = *m.o.Facts
+	}
+	cfg, err := m.r.config(m.c)
+	if err != nil {
+		return err
+	}
+	files, err := m.c.Spec.etc(m.c.ID, m.facts)
+	if err != nil {
+		return err
+	}
+	if err := m.c.writeEtc(files); err != nil {
+		return err
+	}
+	m.acct = accountsIn(int(m.root.Fd()))
+	q := Request{ID: m.c.ID, Spec: m.c.Spec, Config: cfg, Accounts: m.acct, EtcDir: m.c.file("etc")}
+	if q.Mounts, err = m.c.Spec.mounts(); err != nil {
+		return err
+	}
+	if m.plan, err = NewPlan(q, m.facts); err != nil {
+		return err
+	}
+	m.plan.RootMount = m.root
+	return nil
+}
+
+func (m *monitor) start(ctx context.Context) (*sandbox.Sandbox, error) {
+	return startSandbox(ctx, &m.plan, m.network)
+}
+
+func (m *monitor) signal(sig int) error {
+	if m.box == nil {
+		return errors.New("it hasn't started yet")
+	}
+	return m.box.Signal(unix.Signal(sig))
+}
+
+func (m *monitor) resize(rows, cols uint16) error {
+	if m.box == nil {
+		return errors.New("it hasn't started yet")
+	}
+	return m.box.Resize(rows, cols)
+}
+
+// sync brings what the container has written to the driver's files.
+func (m *monitor) sync() error { return syncRoot(int(m.root.Fd())) }

@@ -1,0 +1,81 @@
+package runner
+
+import "time"
+
+// Spec is what somebody asked of a container. It is kept in the store as JSON.
+// What it leaves empty comes from the image's config, and then from defaults.
+type Spec struct {
+	// Image is the name as asked for.
+	Image string `json:"image,omitempty"`
+
+	// Entrypoint, when set, replaces the image's, and its command with it.
+	Entrypoint *[]string `json:"entrypoint,omitempty"`
+	Args       []string  `json:"args,omitempty"`
+	Env        []string  `json:"env,omitempty"` // KEY=VALUE
+	Dir        string    `json:"dir,omitempty"`
+	User       string    `json:"user,omitempty"` // NAME|UID[:GROUP|GID]
+	Groups     []string  `json:"groups,omitempty"`
+
+	TTY         bool `json:"tty,omitempty"`
+	Interactive bool `json:"interactive,omitempty"` // standard input stays open
+	Init        bool `json:"init,omitempty"`
+	Remove      bool `json:"remove,omitempty"` // with its end
+
+	Hostname   string   `json:"hostname,omitempty"`
+	Domainname string   `json:"domainname,omitempty"`
+	AddHosts   []string `json:"addHosts,omitempty"` // NAME:IP
+	DNS        []string `json:"dns,omitempty"`
+	DNSSearch  []string `json:"dnsSearch,omitempty"`
+	DNSOptions []string `json:"dnsOptions,omitempty"`
+
+	Labels map[string]string `json:"labels,omitempty"`
+
+	ReadOnly   bool     `json:"readOnly,omitempty"`
+	Privileged bool     `json:"privileged,omitempty"`
+	CapAdd     []string `json:"capAdd,omitempty"`
+	CapDrop    []string `json:"capDrop,omitempty"`
+	NoNewPrivs bool     `json:"noNewPrivs,omitempty"`
+	// Seccomp is a profile in docker's form; "unconfined" is none, "" the
+	// default one.
+	Seccomp string            `json:"seccomp,omitempty"`
+	Devices []string          `json:"devices,omitempty"` // HOST[:CONTAINER[:rwm]]
+	Ulimits []string          `json:"ulimits,omitempty"` // NAME=SOFT[:HARD]
+	Sysctls map[string]string `json:"sysctls,omitempty"`
+
+	Resources Resources `json:"resources"`
+	ShmSize   int64     `json:"shmSize,omitempty"` // bytes
+
+	// Modes of the namespaces: "" and "private" are new ones, "host" is the
+	// caller's.
+	PIDMode    string   `json:"pidMode,omitempty"`
+	IPCMode    string   `json:"ipcMode,omitempty"`
+	UTSMode    string   `json:"utsMode,omitempty"`
+	CgroupMode string   `json:"cgroupMode,omitempty"`
+	NetMode    string   `json:"netMode,omitempty"` // none, host or private
+	UserMode   string   `json:"userMode,omitempty"`
+	Publish    []string `json:"publish,omitempty"` // [IP:]HOST:CONTAINER[/PROTO]
+
+	Binds []Bind `json:"binds,omitempty"`
+	Tmpfs []Bind `json:"tmpfs,omitempty"`
+
+	StopSignal  string         `json:"stopSignal,omitempty"`
+	StopTimeout *time.Duration `json:"stopTimeout,omitempty"`
+}
+
+// Resources are limits; zero asks for none.
+type Resources struct {
+	Memory      int64   `json:"memory,omitempty"`     // bytes
+	MemorySwap  int64   `json:"memorySwap,omitempty"` // memory and swap, bytes; -1 is unlimited
+	CPUs        float64 `json:"cpus,omitempty"`
+	CPUShares   uint64  `json:"cpuShares,omitempty"`
+	CpusetCPUs  string  `json:"cpusetCpus,omitempty"`
+	PIDs        int64   `json:"pids,omitempty"` // -1 is unlimited
+	OOMScoreAdj *int    `json:"oomScoreAdj,omitempty"`
+}
+
+// Bind is a host's path, or nothing for a tmpfs, at a place in the container.
+type Bind struct {
+	Source  string   `json:"source,omitempty"`
+	Target  string   `json:"target"`
+	Options []string `json:"options,omitempty"`
+}

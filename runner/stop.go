@@ -1,0 +1,134 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// DefaultStopTimeout is how long a container may take to end when it is asked
+// to.
+const DefaultStopTimeout = 10 * time.Second
+
+// Kill sends a signal to a running container's process 1.
+func (r *Runner) Kill(ctx context.Context, c *Container, sig unix.Signal) error {
+	return r.ask(ctx, c, request{Op: "signal", Signal: int(sig)}, nil)
+}
+
+// Stop asks a container to end, and kills it when it hasn't after the timeout:
+// the spec's, or the given one. One that isn't running is fine.
+func (r *Runner) Stop(ctx context.Context, c *Container, timeout *time.Duration) error {
+	if c.State.Status != Running {
+		return nil
+	}
+	cfg, err := r.config(c)
+	if err != nil {
+		return err
+	}
+	sig, err := c.Spec.stopSignal(cfg.StopSignal)
+	if err != nil {
+		return err
+	}
+	patience := DefaultStopTimeout
+	if c.Spec.StopTimeout != nil {
+		patience = *c.Spec.StopTimeout
+	}
+	if timeout != nil {
+		patience = *timeout
+	}
+	if err := r.Kill(ctx, c, sig); err != nil {
+		return r.unlessEnded(c, err)
+	}
+	asked, cancel := context.WithTimeout(ctx, max(patience, 0))
+	defer cancel()
+	if _, err := r.Wait(asked, c); err == nil || ctx.Err() != nil {
+		return err
+	}
+	if err := r.Kill(ctx, c, unix.SIGKILL); err != nil {
+		return r.unlessEnded(c, err)
+	}
+	_, err = r.Wait(ctx, c)
+	return err
+}
+
+// unlessEnded is nil when the container has ended meanwhile.
+func (r *Runner) unlessEnded(c *Container, err error) error {
+	if err != nil && !monitored(&c.Snapshot) {
+		return nil
+	}
+	return err
+}
+
+// Wait returns the state of a container that isn't running any more. One that
+// was removed with its end is as good as ended well.
+func (r *Runner) Wait(ctx context.Context, c *Container) (State, error) {
+	last := c.State
+	for {
+		st, err := r.state(&c.Snapshot)
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+			return last, nil
+		case err != nil:
+			return st, err
+		case st.Status == Exited:
+			return st, nil
+		case st.Status == Created && !monitored(&c.Snapshot):
+			if _, err := os.Lstat(c.Dir()); errors.Is(err, os.ErrNotExist) {
+				return last, nil
+			}
+		}
+		last = st
+		if err := pause(ctx); err != nil {
+			return st, err
+		}
+	}
+}
+
+// RemoveOptions say what else a removal may do.
+type RemoveOptions struct {
+	Force bool // kill it first
+}
+
+// Remove takes a container away, with all that was written in it.
+func (r *Runner) Remove(ctx context.Context, c *Container, o RemoveOptions) error {
+	if monitored(&c.Snapshot) {
+		if !o.Force {
+			return fmt.Errorf("container %s is running: stop it first, or remove it with --force", c.nameOrID())
+		}
+		if err := r.Kill(ctx, c, unix.SIGKILL); err != nil {
+			if err = r.unlessEnded(c, err); err != nil {
+				return err
+			}
+		}
+		if _, err := r.Wait(ctx, c); err != nil {
+			return err
+		}
+	}
+	d, err := r.driver(c)
+	if err != nil {
+		return err
+	}
+	err = d.Remove(ctx, c.Snapshot)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // by its own monitor
+	}
+	return err
+}
+
+// Freeze stops all processes of a running container, or lets them go on.
+func (r *Runner) Freeze(ctx context.Context, c *Container, stop bool) error {
+	return r.ask(ctx, c, request{Op: "freeze", Freeze: stop}, nil)
+}
+
+// Sync brings what a running container has written to the files of its driver,
+// for those who read them there. One that doesn't run has nothing to bring.
+func (r *Runner) Sync(ctx context.Context, c *Container) error {
+	if c.State.Status != Running {
+		return nil
+	}
+	return r.unlessEnded(c, r.ask(ctx, c, request{Op: "sync"}, nil))
+}
