@@ -69,10 +69,13 @@ func (s *Spec) hostname(id string) string {
 	return id[:min(12, len(id))]
 }
 
+// groupName is the name of a container's cgroup.
+func groupName(id string) string { return "unionfs-" + id }
+
 func (s *Spec) cgroup(id string, f Facts) sandbox.Cgroup {
 	r := s.Resources
 	return sandbox.Cgroup{
-		Name:        "unionfs-" + id,
+		Name:        groupName(id),
 		MemoryBytes: r.Memory, MemorySwapBytes: r.MemorySwap,
 		CPUs: r.CPUs, CPUShares: r.CPUShares, CpusetCPUs: r.CpusetCPUs, PIDs: r.PIDs,
 		Devices: f.InitialUserNS && !s.Privileged,

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"unionfs/runner/sandbox"
 )
 
 // DefaultStopTimeout is how long a container may take to end when it is asked
@@ -107,6 +109,10 @@ func (r *Runner) Remove(ctx context.Context, c *Container, o RemoveOptions) erro
 		if _, err := r.Wait(ctx, c); err != nil {
 			return err
 		}
+	}
+	// A killed monitor has left it.
+	if err := sandbox.RemoveGroup(groupName(c.ID)); err != nil {
+		r.Warn(fmt.Sprintf("container %s: its cgroup stays: %v", c.nameOrID(), err))
 	}
 	d, err := r.driver(c)
 	if err != nil {

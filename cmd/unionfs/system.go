@@ -10,6 +10,7 @@ import (
 
 	"unionfs/layerstore"
 	"unionfs/layerstore/driver"
+	"unionfs/runner"
 )
 
 func systemCommand(f *storeFlags) *cobra.Command {
@@ -150,20 +151,26 @@ func tellUsage(w io.Writer, o *output, u layerstore.Usage) error {
 }
 
 func pruneCommand(f *storeFlags) *cobra.Command {
-	var all, force bool
+	var all, force, containers bool
 	cmd := &cobra.Command{
 		Use:   "prune",
 		Short: "Remove what nobody needs",
-		Long: `Remove images without a name, or with --all every image that no snapshot was
-made from, and the layers, blobs and unfinished downloads that nothing needs.`,
+		Long: `Remove images without a name, or with --all every image that no container or
+snapshot was made from, and the layers, blobs and unfinished downloads that
+nothing needs; before that, with --containers, the containers that don't run.`,
 		Args: noWords,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := f.open()
 			if err != nil {
 				return err
 			}
-			if !force && !confirm(cmd, all) {
+			if !force && !confirm(cmd, all, containers) {
 				return nil
+			}
+			if containers {
+				if err := pruneContainers(cmd, s); err != nil {
+					return err
+				}
 			}
 			gone, err := s.PruneImages(all)
 			for _, name := range gone.Untagged {
@@ -181,17 +188,48 @@ made from, and the layers, blobs and unfinished downloads that nothing needs.`,
 	}
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "also images that have names")
 	cmd.Flags().BoolVarP(&force, "force", "f", false, "don't ask")
+	cmd.Flags().BoolVar(&containers, "containers", false, "also containers that don't run, and what they wrote")
 	return cmd
 }
 
+// pruneContainers removes those that don't run.
+func pruneContainers(cmd *cobra.Command, s *shop) error {
+	r := &runner.Runner{Store: s.Store, RunDir: runDir(), Warn: warn}
+	list, err := r.List()
+	if err != nil {
+		return err
+	}
+	count, bytes := 0, int64(0)
+	for i := range list {
+		c := &list[i]
+		if c.State.Status == runner.Running {
+			continue
+		}
+		weight, err := weigh(s, c.Snapshot)
+		if err == nil {
+			err = r.Remove(cmd.Context(), c, runner.RemoveOptions{})
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), "Removed:", c.ID)
+		count, bytes = count+1, bytes+weight
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%d containers removed, %s given back\n", count, size(bytes))
+	return nil
+}
+
 // confirm asks people; programs have said what they want by calling.
-func confirm(cmd *cobra.Command, all bool) bool {
+func confirm(cmd *cobra.Command, all, containers bool) bool {
 	if !isTerminal(os.Stdin) {
 		return true
 	}
 	what := "images without a name"
 	if all {
 		what = "all images without a snapshot"
+	}
+	if containers {
+		what = "containers that don't run, " + what
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "Remove %s, and layers that nothing needs? [y/N] ", what)
 	var answer string
