@@ -60,8 +60,14 @@ func (t *target) listen(f *framed, stdin bool) (detached bool) {
 }
 
 func (m *monitor) attachClient(f *framed, q *request) (answer, error) {
-	leave := m.hub.attach(toClient(f))
-	defer leave()
+	attach := m.hub.attach
+	if q.Owner {
+		attach = m.hub.attachOwner
+	}
+	defer attach(toClient(f))()
+	if q.Owner {
+		m.ownerCame()
+	}
 	t := target{m.hub, m.signal, m.resize}
 	gone := make(chan bool, 1)
 	go func() { gone <- t.listen(f, q.Stdin) }()

@@ -18,14 +18,45 @@ type hub struct {
 	mu      sync.Mutex
 	outputs map[int]Output
 	next    int
+	// held is what was printed before the owner came, while one is awaited.
+	held    []piece
+	heldLen int
+	await   bool
 }
 
+// piece is something that was printed.
+type piece struct {
+	stream string
+	text   []byte
+}
+
+// maxHeld is how much an owner who comes late gets to see.
+const maxHeld = 8 << 20
+
 func newHub(log *Log) *hub { return &hub{log: log, outputs: map[int]Output{}} }
+
+// attachOwner adds an output that gets all that was printed before it came.
+func (h *hub) attachOwner(o Output) (leave func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range h.held {
+		if o(p.stream, p.text) != nil {
+			break
+		}
+	}
+	h.await, h.held = false, nil
+	return h.add(o)
+}
 
 // attach adds an output; leave takes it away.
 func (h *hub) attach(o Output) (leave func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	return h.add(o)
+}
+
+// add is attach for a caller with the lock.
+func (h *hub) add(o Output) (leave func()) {
 	id := h.next
 	h.next++
 	h.outputs[id] = o
@@ -59,6 +90,10 @@ func (h *hub) print(stream string, text []byte) error {
 		err = h.log.write(stream, text)
 	}
 	h.mu.Lock()
+	if h.await && h.heldLen < maxHeld {
+		h.held = append(h.held, piece{stream, append([]byte(nil), text...)})
+		h.heldLen += len(text)
+	}
 	ids := make([]int, 0, len(h.outputs))
 	for id := range h.outputs {
 		ids = append(ids, id)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,6 +23,9 @@ type MonitorOptions struct {
 	Stdin io.Reader
 	// Started is called when the program runs, with ways to reach it.
 	Started func(Program)
+	// Owned says that a client is on its way whose container this is: nothing
+	// that is printed before it comes is lost to it, and an early end waits.
+	Owned bool
 	// Facts of this machine; the zero value is looked up.
 	Facts *Facts
 }
@@ -50,6 +54,9 @@ type monitor struct {
 	// ended is closed when final says how it ended.
 	ended chan struct{}
 	final State
+	// owner is closed when the owner is attached.
+	owner     chan struct{}
+	ownerOnce sync.Once
 }
 
 // Monitor runs a container from its start to its end, and answers how it ended.
@@ -63,7 +70,7 @@ func (r *Runner) Monitor(ctx context.Context, c *Container, o MonitorOptions) (S
 		}
 		return State{}, err
 	}
-	m := &monitor{r: r, c: c, o: o, ended: make(chan struct{})}
+	m := &monitor{r: r, c: c, o: o, ended: make(chan struct{}), owner: make(chan struct{})}
 	st, err := m.run(ctx)
 	if err != nil {
 		st = failedState(err)
@@ -113,6 +120,7 @@ func (m *monitor) inMount(ctx context.Context) (State, error) {
 	}
 	defer log.Close()
 	m.hub = newHub(log)
+	m.hub.await = m.o.Owned
 	if m.o.Output != nil {
 		m.hub.attach(m.o.Output)
 	}
@@ -151,12 +159,30 @@ func (m *monitor) live(ctx context.Context, s *streams) (State, error) {
 	defer stop()
 	status, err := box.Wait()
 	pumped.wait()
+	m.awaitOwner()
 	if err != nil {
 		return State{}, err
 	}
 	st.Status, st.PID, st.Monitor = Exited, 0, 0
 	st.ExitCode, st.OOMKilled, st.FinishedAt = status.Code, status.OOMKilled, status.At.UTC()
 	return st, nil
+}
+
+// ownerPatience is how long an owner may take to come.
+const ownerPatience = 5 * time.Second
+
+func (m *monitor) ownerCame() { m.ownerOnce.Do(func() { close(m.owner) }) }
+
+// awaitOwner gives the owner of a container that has ended already the time to
+// come.
+func (m *monitor) awaitOwner() {
+	if !m.o.Owned {
+		return
+	}
+	select {
+	case <-m.owner:
+	case <-time.After(ownerPatience):
+	}
 }
 
 // makePlan makes the container's plan and its files.

@@ -25,7 +25,8 @@ type verdict struct {
 }
 
 func monitorCommand(f *storeFlags) *cobra.Command {
-	return &cobra.Command{
+	var owned bool
+	cmd := &cobra.Command{
 		Use:    monitorWord + " ID",
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
@@ -38,12 +39,14 @@ func monitorCommand(f *storeFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return monitorInBackground(cmd.Context(), h, &c, takeStarter())
+			return monitorInBackground(cmd.Context(), h, &c, takeStarter(), owned)
 		},
 	}
+	cmd.Flags().BoolVar(&owned, "owned", false, "somebody is about to attach")
+	return cmd
 }
 
-func monitorInBackground(ctx context.Context, h *house, c *runner.Container, back *starter) error {
+func monitorInBackground(ctx context.Context, h *house, c *runner.Container, back *starter, owned bool) error {
 	raiseDescriptorLimit()
 	told := false
 	tell := func(v verdict) {
@@ -57,7 +60,7 @@ func monitorInBackground(ctx context.Context, h *house, c *runner.Container, bac
 		_ = json.NewEncoder(back.pipe).Encode(v) // nobody waits any more
 		back.pipe.Close()
 	}
-	o := runner.MonitorOptions{Started: func(runner.Program) { tell(verdict{}) }}
+	o := runner.MonitorOptions{Owned: owned, Started: func(runner.Program) { tell(verdict{}) }}
 	st, err := h.Monitor(ctx, c, o) // a signal to end ends the container
 	if err != nil {
 		tell(verdict{st.ExitCode, err.Error()})
@@ -68,12 +71,17 @@ func monitorInBackground(ctx context.Context, h *house, c *runner.Container, bac
 // startInBackground starts a container's monitor and comes back when the
 // program runs.
 func startInBackground(f *storeFlags, h *house, c *runner.Container) error {
+	return startMonitor(f, h, c, false)
+}
+
+// startMonitor is startInBackground; with owned the caller is about to attach.
+func startMonitor(f *storeFlags, h *house, c *runner.Container, owned bool) error {
 	ready, done, err := os.Pipe()
 	if err != nil {
 		return err
 	}
 	defer ready.Close()
-	process, err := spawnMonitor(f, h, c, done)
+	process, err := spawnMonitor(f, h, c, done, owned)
 	done.Close()
 	if err != nil {
 		return fmt.Errorf("can't start the monitor: %w", err)
@@ -95,7 +103,7 @@ func startInBackground(f *storeFlags, h *house, c *runner.Container) error {
 	return nil
 }
 
-func spawnMonitor(f *storeFlags, h *house, c *runner.Container, done *os.File) (*os.Process, error) {
+func spawnMonitor(f *storeFlags, h *house, c *runner.Container, done *os.File, owned bool) (*os.Process, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
@@ -112,7 +120,11 @@ func spawnMonitor(f *storeFlags, h *house, c *runner.Container, done *os.File) (
 	if f.config != "" {
 		args = append(args, "--config", f.config)
 	}
-	return os.StartProcess(self, append(args, monitorWord, c.ID), &os.ProcAttr{
+	args = append(args, monitorWord, c.ID)
+	if owned {
+		args = append(args, "--owned")
+	}
+	return os.StartProcess(self, args, &os.ProcAttr{
 		Env:   append(os.Environ(), readyEnv+"="+strconv.Itoa(readyFD)),
 		Files: []*os.File{null, null, os.Stderr, done},
 		Sys:   &syscall.SysProcAttr{Setsid: true},

@@ -22,7 +22,7 @@ func runInTerminal(ctx context.Context, f *storeFlags, h *house, c *runner.Conta
 	if err != nil {
 		return err
 	}
-	if err := startInBackground(f, h, c); err != nil {
+	if err := startMonitor(f, h, c, true); err != nil {
 		return runnerError(err)
 	}
 	client, err := h.Attach(ctx, c, c.Spec.Interactive, true)
