@@ -52,3 +52,26 @@ func mutable(t *testing.T, path string, flags uint32) {
 		t.Error(err)
 	}
 }
+
+// A file that becomes immutable when it has no name any more goes with its last
+// user, and leaves nothing in work.
+func TestImmutableWithoutName(t *testing.T) {
+	const immutable, appendOnly = 0x10, 0x20 // FS_IMMUTABLE_FL, FS_APPEND_FL
+	r := rigUp(t, fstest.Layers{Lower: []string{""}, Upper: "file f \"upper\"\nfile g \"upper\""})
+	for name, flag := range map[string]uint32{"f": immutable, "g": appendOnly} {
+		n := r.get(name)
+		flags, err := r.u.Flags(n)
+		if err == unix.ENOTTY || err == unix.EOPNOTSUPP {
+			t.Skip("needs a file system with inode flags")
+		}
+		r.must(err)
+		r.must(r.u.Unlink(r.u.Root(), name))
+		r.must(r.u.SetFlags(n, flags|flag))
+		r.put(n)
+	}
+	left, err := filepath.Glob(filepath.Join(r.dirs.Work, "work", "#*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("work holds %q, %v", left, err)
+	}
+	r.clean()
+}

@@ -153,10 +153,29 @@ func (w *work) name() string { return "#" + strconv.FormatUint(w.seq.Add(1), 16)
 // remove removes a staged object of any type. What can't be removed now is
 // swept at the next open.
 func (w *work) remove(name string) {
-	if hostfs.Unlink(w.stage.fd, name) == nil {
+	err := hostfs.Unlink(w.stage.fd, name)
+	if err == unix.EPERM && w.unprotect(name) == nil {
+		err = hostfs.Unlink(w.stage.fd, name)
+	}
+	if err == nil {
 		return
 	}
 	_ = hostfs.RemoveAll(w.stage.fd, name)
+}
+
+// unprotect takes away the flags that keep a name: a file may get them when it
+// is open and has none any more, and must go with its last user all the same.
+func (w *work) unprotect(name string) error {
+	fd, err := hostfs.Open(w.stage.fd, name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer hostfs.Close(fd)
+	flags, err := hostfs.GetFlags(fd)
+	if err != nil {
+		return err
+	}
+	return hostfs.SetFlags(fd, flags&^(unix.STATX_ATTR_IMMUTABLE|unix.STATX_ATTR_APPEND))
 }
 
 func (w *work) close(volatile bool) {
