@@ -24,6 +24,7 @@
 //	images/HEX.json                an image: its layers and manifests
 //	names.json                     names of images
 //	snapshots/ID/{upper,work,meta.json}
+//	chains/DRIVER/CHAIN, zfs/ID    trees that drivers keep (layerstore/driver)
 //	stages/ID/{lease.json,...}     what is being made, locked while its maker lives
 //
 // # Laws

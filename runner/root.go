@@ -28,7 +28,14 @@ func (r *Runner) detach(ctx context.Context, c *Container) (driver.Mount, *os.Fi
 	if err != nil {
 		return nil, nil, err
 	}
-	return d.Detach(ctx, c.Snapshot, driver.MountOptions{Log: r.Warn})
+	o := driver.MountOptions{Log: r.Warn}
+	if !c.Spec.Privileged {
+		// A container may make nodes (CAP_MKNOD), and there may be no devices
+		// cgroup to keep it from the machine's disks: what it may use is in
+		// /dev, which is a mount of its own.
+		o.Options = []string{"nodev"}
+	}
+	return d.Detach(ctx, c.Snapshot, o)
 }
 
 // letGo gives a root back that nobody else has any more, and returns when it is
