@@ -19,9 +19,9 @@ type Part struct {
 	Reclaimable int64
 }
 
-// Usage adds up the store. Snapshots are measured by weigh, since drivers keep
-// them in their own ways.
-func (s *Store) Usage(weigh func(n Snapshot) (int64, error)) (Usage, error) {
+// Usage adds up the store. weigh measures a snapshot, and tells whether it is
+// mounted, since drivers keep them in their own ways.
+func (s *Store) Usage(weigh func(n Snapshot) (size int64, mounted bool, err error)) (Usage, error) {
 	var u Usage
 	images, err := s.Images()
 	if err != nil {
@@ -34,12 +34,17 @@ func (s *Store) Usage(weigh func(n Snapshot) (int64, error)) (Usage, error) {
 	busy := map[DiffID]bool{}
 	active := map[ImageID]bool{}
 	for _, n := range snapshots {
-		size, err := weigh(n)
+		size, mounted, err := weigh(n)
 		if err != nil {
 			return u, err
 		}
 		u.Snapshots.Count++
 		u.Snapshots.Size += size
+		if mounted {
+			u.Snapshots.Active++
+		} else {
+			u.Snapshots.Reclaimable += size
+		}
 		active[n.Image] = true
 		for _, l := range n.Layers {
 			busy[l] = true

@@ -29,7 +29,7 @@ func Classify(dirfd int, m DirMarks, name []byte, dtype uint8) (Class, []byte, e
 	switch dtype {
 	case unix.DT_CHR, unix.DT_UNKNOWN:
 	case unix.DT_REG:
-		if !m.XWhiteouts && !aufsLike(name) {
+		if !m.XWhiteouts && !m.aufsLike(name) {
 			return Plain, nil, nil
 		}
 	default:
@@ -45,7 +45,7 @@ func Classify(dirfd int, m DirMarks, name []byte, dtype uint8) (Class, []byte, e
 			return WhiteoutOf, name, nil
 		}
 	case unix.S_IFREG:
-		if st.Size == 0 && (m.XWhiteouts || aufsLike(name)) {
+		if st.Size == 0 && (m.XWhiteouts || m.aufsLike(name)) {
 			return classifyEmpty(dirfd, m, name)
 		}
 	}
@@ -55,12 +55,13 @@ func Classify(dirfd int, m DirMarks, name []byte, dtype uint8) (Class, []byte, e
 // classifyEmpty looks at the attributes of an empty regular file.
 func classifyEmpty(dirfd int, m DirMarks, name []byte) (Class, []byte, error) {
 	found, err := scan(dirfd, text(name))
+	found &= dialectMask[m.dialect]
 	switch {
 	case err != nil:
 		return Plain, nil, err
 	case m.XWhiteouts && found.has(sawAny(Whiteout)):
 		return WhiteoutOf, name, nil
-	case !aufsLike(name) || found.has(sawAny(PlainName)):
+	case !m.aufsLike(name) || found.has(sawAny(PlainName)):
 		return Plain, nil, nil
 	case string(name) == AufsOpaque:
 		return OpaqueMarker, nil, nil
@@ -69,6 +70,8 @@ func classifyEmpty(dirfd int, m DirMarks, name []byte) (Class, []byte, error) {
 	}
 	return WhiteoutOf, name[len(AufsPrefix):], nil
 }
+
+func (m *DirMarks) aufsLike(name []byte) bool { return m.dialect.aufs() && aufsLike(name) }
 
 // aufsLike tells whether name could be a mark of the aufs form. What would
 // stand for "", "." or ".." stands for itself.

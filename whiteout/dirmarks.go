@@ -12,24 +12,31 @@ type DirMarks struct {
 	XWhiteouts  bool // it may have whiteouts of the xattr form
 	Redirect    string
 	HasRedirect bool
+
+	dialect Dialect
 }
 
 // ReadDirMarks reads the directory name below fd, or fd itself. Attributes that
 // can't be read are as good as absent. The aufs form's .wh..wh..opq isn't
 // looked for: who reads the directory meets it anyway.
-func ReadDirMarks(fd int, name string) (DirMarks, error) {
+func ReadDirMarks(fd int, name string) (DirMarks, error) { return AnyForm.ReadDirMarks(fd, name) }
+
+// ReadDirMarks is the function of that name, for a layer in this dialect.
+func (d Dialect) ReadDirMarks(fd int, name string) (DirMarks, error) {
 	if name == "" {
 		// "." spares a detour over /proc with O_PATH handles.
-		m, err := readDirMarks(fd, ".")
+		m, err := d.readDirMarks(fd, ".")
 		if err == nil {
 			return m, nil
 		}
 	}
-	return readDirMarks(fd, name)
+	return d.readDirMarks(fd, name)
 }
 
-func readDirMarks(fd int, name string) (m DirMarks, err error) {
+func (d Dialect) readDirMarks(fd int, name string) (m DirMarks, err error) {
+	m.dialect = d
 	found, err := listDir(fd, name)
+	found &= dialectMask[d]
 	if err != nil || found == 0 {
 		return m, err
 	}

@@ -116,7 +116,10 @@ func dfCommand(f *storeFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			u, err := s.Usage(func(n layerstore.Snapshot) (int64, error) { return weigh(s, n) })
+			u, err := s.Usage(func(n layerstore.Snapshot) (int64, bool, error) {
+				weight, err := weigh(s, n)
+				return weight, driver.Mounted(n), err
+			})
 			if err != nil {
 				return err
 			}

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"unionfs/layerstore"
+	"unionfs/layerstore/driver"
 )
 
 func tagCommand(f *storeFlags) *cobra.Command {
@@ -47,7 +48,12 @@ no other image and no snapshot needs. By its id an image goes with all names.`,
 			} else if len(args) == 0 {
 				return usagef("no image: say which to remove, or --all")
 			}
-			return removeImages(cmd, s, args, force)
+			failed := removeImages(cmd, s, args, force)
+			// Trees that other drivers keep of its chain go with an image.
+			if err := driver.Collect(cmd.Context(), s.Store); err != nil && failed == nil {
+				failed = err
+			}
+			return failed
 		},
 	}
 	cmd.Flags().BoolVarP(&force, "force", "f", false, "also images that snapshots were made from (those keep their layers)")

@@ -163,7 +163,7 @@ func (b *folder) collect(context.Context) error {
 		path := filepath.Join(b.dir(), e.Name())
 		chain, isLock := strings.CutSuffix(e.Name(), lockSuffix)
 		switch {
-		case needed[chain] || mountedWith(chain) != "":
+		case needed[chain] || mountedWith(chain).there():
 		case isLock:
 			err = os.Remove(path)
 		default:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,6 +25,9 @@ type bench struct {
 	d     Driver
 	s     *layerstore.Store
 	chain []layerstore.DiffID
+
+	// command is who mounts, when it isn't just this program.
+	command *exec.Cmd
 }
 
 // contract is what all drivers keep.

@@ -34,6 +34,9 @@ func (b *bench) mounted(o order, do func(dir string)) {
 	text, err := json.Marshal(o)
 	b.must(err)
 	cmd := exec.Command("/proc/self/exe")
+	if b.command != nil {
+		cmd = b.command
+	}
 	cmd.Env = append(os.Environ(), serveVariable+"="+string(text))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()

@@ -12,6 +12,7 @@ import (
 
 	"unionfs/layerstore"
 	"unionfs/layerstore/layertar"
+	"unionfs/whiteout"
 )
 
 // overlayDriver mounts the kernel's overlayfs, which nobody has to serve.
@@ -161,3 +162,11 @@ func viewOf(lowers []string, target string, o MountOptions) (Mount, error) {
 }
 
 func (d *overlayDriver) collect(ctx context.Context) error { return roots(d.s).collect(ctx) }
+
+// overlayMarks is how overlayFeatures has the kernel write.
+func overlayMarks() whiteout.Dialect {
+	if inInitialUserNS() {
+		return whiteout.KernelTrusted
+	}
+	return whiteout.KernelUser
+}

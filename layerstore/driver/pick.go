@@ -15,8 +15,8 @@ var drivers = []struct {
 	name string
 	make func(s *layerstore.Store) Driver
 }{
-	{"union", func(s *layerstore.Store) Driver { return &unionDriver{uppers{s}} }},
-	{"overlay", func(s *layerstore.Store) Driver { return &overlayDriver{uppers{s}} }},
+	{"union", func(s *layerstore.Store) Driver { return &unionDriver{uppers{s: s}} }},
+	{"overlay", func(s *layerstore.Store) Driver { return &overlayDriver{uppers{s, overlayMarks()}} }},
 	{"vfs", newVFS},
 	{"btrfs", newBtrfs},
 	{"zfs", newZFS},

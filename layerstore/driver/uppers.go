@@ -15,7 +15,11 @@ import (
 )
 
 // uppers is what the drivers share that keep changes in an upper directory.
-type uppers struct{ s *layerstore.Store }
+type uppers struct {
+	s *layerstore.Store
+	// marks is what is written into the uppers.
+	marks whiteout.Dialect
+}
 
 func (u uppers) prepare(driver string, st *layerstore.Stage, n layerstore.Snapshot) (layerstore.Snapshot, error) {
 	if len(n.Layers) == 0 {
@@ -98,7 +102,7 @@ func (u uppers) source(n *layerstore.Snapshot) (src layertar.Source, done func()
 		}
 		open = append(open, fd)
 	}
-	src = layertar.Source{Upper: open[0], Work: open[1], Lowers: open[2:], IDs: u.s.IDs()}
+	src = layertar.Source{Upper: open[0], Work: open[1], Lowers: open[2:], IDs: u.s.IDs(), Marks: u.marks}
 	for _, id := range layerstore.Stack(n.Layers) {
 		src.LowerLinks = append(src.LowerLinks, u.s.Links(id))
 	}

@@ -1,10 +1,7 @@
 package driver
 
 import (
-	"bufio"
 	"fmt"
-	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,7 +22,7 @@ const patience = 5 * time.Second
 
 // takeUse answers an error that says who has the snapshot mounted.
 func takeUse(n *layerstore.Snapshot) (use, error) {
-	if at := mountedAt(n); at != "" {
+	if at := mountedAt(n); at.there() {
 		return use{}, fmt.Errorf("snapshot %s is mounted on %s: unmount it first", n.ID, at)
 	}
 	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
@@ -41,6 +38,18 @@ func takeUse(n *layerstore.Snapshot) (use, error) {
 	}
 }
 
+// Mounted tells whether a snapshot is mounted somewhere.
+func Mounted(n layerstore.Snapshot) bool {
+	if mountedAt(&n).there() {
+		return true
+	}
+	u, _, err := tryUse(&n)
+	if err == nil {
+		u.release()
+	}
+	return err == unix.EWOULDBLOCK
+}
+
 // tryUse answers EWOULDBLOCK, and by whom, for a snapshot that is in use.
 func tryUse(n *layerstore.Snapshot) (use, int, error) {
 	dir, err := hostfs.OpenLayer(n.Dir())
@@ -54,39 +63,13 @@ func tryUse(n *layerstore.Snapshot) (use, int, error) {
 
 func (u use) release() { hostfs.Close(u.fd) }
 
-// mountedAt looks for a mount of the snapshot that nobody serves: its id, which
-// nothing else has, stands in the mount's options or its root.
-func mountedAt(n *layerstore.Snapshot) string { return mountedWith(n.ID) }
-
-// mountedWith answers where a mount is whose line in mountinfo has the word. A
-// place that ends with the word is where the driver itself keeps a tree.
-func mountedWith(word string) string {
-	f, err := os.Open("/proc/self/mountinfo")
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		if fields := strings.Fields(lines.Text()); len(fields) > 4 && strings.Contains(lines.Text(), word) && !strings.HasSuffix(fields[4], "/"+word) {
-			return fields[4]
-		}
-	}
-	return ""
-}
-
 // flush brings what is written to a mounted snapshot to where Diff reads it: a
-// FUSE mount keeps written data in the page cache. A mount that is in another
-// namespace is for those to sync who can reach it.
+// FUSE mount keeps written data in the page cache. A mount that is in no tree is
+// for those to sync who have it.
 func flush(n *layerstore.Snapshot) {
-	at := mountedAt(n)
-	if at == "" {
-		return
-	}
-	fd, err := unix.Open(at, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(mountedAt(n).path(), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return // unmounted since, or unreachable
+		return // not mounted, unmounted since, or unreachable
 	}
 	defer unix.Close(fd)
 	_ = unix.Syncfs(fd) // what can't be written back, its writer has been told

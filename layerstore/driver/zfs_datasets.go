@@ -178,7 +178,7 @@ func (z *datasets) collect(ctx context.Context) error {
 	slices.SortStableFunc(rows, func(a, b []string) int { return rank(a[1]) - rank(b[1]) })
 	for _, row := range rows {
 		id, ours := strings.CutPrefix(row[0], z.prefix(parent))
-		if !ours || needed[id] || mountedWith(id) != "" {
+		if !ours || needed[id] || mountedWith(id).there() {
 			continue
 		}
 		if err := zfs.destroy(ctx, row[0]); err != nil {

@@ -216,5 +216,5 @@ func (x *changeLister) read(p place) (*object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readObject(fd, p.name, x.c.s.ids)
+	return readObject(p.layer.marks, fd, p.name, x.c.s.ids)
 }

@@ -75,7 +75,7 @@ func (c *collector) dataOf(src, lower place, lpath string) (place, error) {
 	if err != nil {
 		return src, err
 	}
-	if _, isCopy, err := readMetacopy(fd, src.name); err != nil || !isCopy {
+	if _, isCopy, err := readMetacopy(src.layer.marks, fd, src.name); err != nil || !isCopy {
 		return src, err
 	}
 	return c.s.dataOf(lower, lpath)

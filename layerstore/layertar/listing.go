@@ -32,7 +32,7 @@ func (s *stack) list(ref dirRef) (*listing, error) {
 	if s.ids == Plain {
 		return listPlain(fd)
 	}
-	marks, err := whiteout.ReadDirMarks(fd, "")
+	marks, err := ref.layer.marks.ReadDirMarks(fd, "")
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func (s *stack) dataOf(p place, lpath string) (place, error) {
 		if err != nil {
 			return p, err
 		}
-		redirect, isCopy, err := readMetacopy(fd, p.name)
+		redirect, isCopy, err := readMetacopy(p.layer.marks, fd, p.name)
 		if err != nil || !isCopy {
 			return p, err
 		}
@@ -78,8 +78,11 @@ func (s *stack) findFile(start int, names []string) (place, error) {
 
 // readMetacopy tells whether a file is a copy of metadata alone, and which
 // redirect it has.
-func readMetacopy(dirfd int, name string) (redirect string, isCopy bool, err error) {
+func readMetacopy(d whiteout.Dialect, dirfd int, name string) (redirect string, isCopy bool, err error) {
 	for _, ns := range [...]whiteout.Namespace{whiteout.Trusted, whiteout.User} {
+		if !d.Believes(ns) {
+			continue
+		}
 		if _, err := hostfs.Getxattr(dirfd, name, ns.Name(whiteout.Metacopy), nil); err != nil {
 			if lacksXattr(err) {
 				continue

@@ -25,7 +25,7 @@ type object struct {
 }
 
 // readObject reads all but the data.
-func readObject(dirfd int, name string, ids IDs) (*object, error) {
+func readObject(d whiteout.Dialect, dirfd int, name string, ids IDs) (*object, error) {
 	var st unix.Statx_t
 	if err := hostfs.Statx(dirfd, name, &st); err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func readObject(dirfd int, name string, ids IDs) (*object, error) {
 		size: int64(st.Size), mtime: time.Unix(st.Mtime.Sec, int64(st.Mtime.Nsec)),
 	}
 	hostType := o.mode & unix.S_IFMT
-	all, err := o.readXattrs(dirfd, name, ids)
+	all, err := o.readXattrs(d, dirfd, name, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func readTarget(dirfd int, name string, hostType uint32) (string, error) {
 }
 
 // readXattrs reads the attributes that users see, and answers the names of all.
-func (o *object) readXattrs(dirfd int, name string, ids IDs) ([]string, error) {
+func (o *object) readXattrs(d whiteout.Dialect, dirfd int, name string, ids IDs) ([]string, error) {
 	all, err := hostfs.ListxattrAll(dirfd, name)
 	if err == unix.EOPNOTSUPP {
 		return nil, nil
@@ -104,7 +104,7 @@ func (o *object) readXattrs(dirfd int, name string, ids IDs) ([]string, error) {
 		return nil, err
 	}
 	for _, disk := range all {
-		shown := shownName(disk, all, ids)
+		shown := shownName(d, disk, all, ids)
 		if shown == "" {
 			continue
 		}
@@ -123,7 +123,7 @@ func (o *object) readXattrs(dirfd int, name string, ids IDs) ([]string, error) {
 
 // shownName is diskName's inverse: "" for what nobody but the union, or the
 // host, has use for.
-func shownName(disk string, all []string, ids IDs) string {
+func shownName(d whiteout.Dialect, disk string, all []string, ids IDs) string {
 	if hostsOwn(disk) {
 		return ""
 	}
@@ -139,7 +139,7 @@ func shownName(disk string, all []string, ids IDs) string {
 			return ""
 		}
 	}
-	name, shown := whiteout.Unescape(disk)
+	name, shown := d.Unescape(disk)
 	if !shown {
 		return ""
 	}

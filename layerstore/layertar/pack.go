@@ -4,6 +4,8 @@ import (
 	"archive/tar"
 	"context"
 	"io"
+
+	"unionfs/whiteout"
 )
 
 // Source is a snapshot's directories.
@@ -14,6 +16,8 @@ type Source struct {
 	// missing the layer is read instead, if anything depends on it.
 	LowerLinks []func() ([][]string, error)
 	IDs        IDs
+	// Marks is the dialect of Upper.
+	Marks whiteout.Dialect
 	// Root says which of Lowers tells what the merged tree's root is like,
 	// counted from 1; 0 is the highest directory of all.
 	Root int

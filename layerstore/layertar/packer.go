@@ -63,7 +63,7 @@ func (p *packer) writeFile(it *item) error {
 	if err != nil {
 		return err
 	}
-	o, err := readObject(fd, it.src.name, p.s.ids)
+	o, err := readObject(it.src.layer.marks, fd, it.src.name, p.s.ids)
 	if err != nil {
 		return err
 	}

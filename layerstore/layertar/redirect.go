@@ -38,7 +38,7 @@ func (s *stack) marksOf(parent dirRef, name string) (whiteout.DirMarks, error) {
 	if err != nil {
 		return whiteout.DirMarks{}, err
 	}
-	return whiteout.ReadDirMarks(fd, name)
+	return parent.layer.marks.ReadDirMarks(fd, name)
 }
 
 // follow finds the directory with the given path in each lower from start on.

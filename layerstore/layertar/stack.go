@@ -27,6 +27,7 @@ type layer struct {
 	index int // of a lower; -1 for the upper one
 	fd    int
 	fsid  uint64
+	marks whiteout.Dialect
 }
 
 // place is an object in a layer: name in the directory dir, both "" for the
@@ -73,6 +74,7 @@ func newStack(src Source) *stack {
 	s := &stack{dirs: newOpenDirs(), ids: src.IDs}
 	if src.Upper >= 0 {
 		s.upper = newLayer(-1, src.Upper)
+		s.upper.marks = src.Marks
 	}
 	for i, fd := range src.Lowers {
 		s.lowers = append(s.lowers, newLayer(i, fd))
@@ -112,7 +114,7 @@ func (s *stack) root() (*mergedDir, error) {
 	}
 	for _, l := range layers {
 		d.refs = append(d.refs, dirRef{layer: l})
-		marks, err := whiteout.ReadDirMarks(l.fd, "")
+		marks, err := l.marks.ReadDirMarks(l.fd, "")
 		if err != nil {
 			return nil, err
 		}
@@ -136,7 +138,7 @@ func (s *stack) peek(ref dirRef, name string) (p peeked, err error) {
 	if err != nil {
 		return p, err
 	}
-	marks, err := whiteout.ReadDirMarks(fd, "")
+	marks, err := ref.layer.marks.ReadDirMarks(fd, "")
 	if err != nil {
 		return p, err
 	}
