@@ -140,7 +140,8 @@ func serving(cfg Config) transport.Options {
 		MaxWrite: cfg.MaxWrite,
 		Log:      cfg.Log,
 	}
-	if !cfg.NoWriteback && !cfg.Union.Live {
+	// Who writes beyond a quota hears of it at once.
+	if !cfg.NoWriteback && !cfg.Union.Live && cfg.Union.Quota <= 0 {
 		o.Want |= fuse.CAP_WRITEBACK_CACHE
 	}
 	if !cfg.Union.NoACL && !cfg.Union.NoXattrs {

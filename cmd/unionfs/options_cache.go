@@ -4,6 +4,8 @@ import (
 	"math"
 	"strconv"
 	"time"
+
+	"github.com/docker/go-units"
 )
 
 var cacheOptions = []option{
@@ -15,6 +17,8 @@ var cacheOptions = []option{
 		help: "how long the kernel may believe what it was told; for ever when not given; 0 shows changes made below the mount"},
 	{name: "writeback", value: "0|1", set: setWriteback,
 		help: "1 (default): the kernel collects small writes"},
+	{name: "size", value: "BYTES", set: setQuota,
+		help: "how much upper may take on disk, as in 10g; beyond it writing fails with ENOSPC"},
 	{name: "max_write", value: "BYTES", set: setMaxWrite,
 		help: "largest write request"},
 	{name: "debug", set: setDebug,
@@ -51,6 +55,15 @@ func setWriteback(s *settings, value string) error {
 	on, err := parseSwitch("writeback", value)
 	s.config.NoWriteback = !on
 	return err
+}
+
+func setQuota(s *settings, value string) error {
+	n, err := units.RAMInBytes(value)
+	if err != nil || n <= 0 {
+		return badValue("size", value, "bytes, or a size such as 512m or 10g")
+	}
+	s.config.Union.Quota = n
+	return nil
 }
 
 func setMaxWrite(s *settings, value string) error {

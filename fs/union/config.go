@@ -26,6 +26,9 @@ type Config struct {
 	// NoIndex lets the names of a lower hard link part at copy-up.
 	NoIndex bool
 
+	// Quota, when above zero, is how many bytes upper may take on disk.
+	Quota int64
+
 	// UIDMap and GIDMap turn ids of the layers into ids of the mount.
 	UIDMap, GIDMap []IDRange
 	// SquashUID and SquashGID, when set, are the one owner that all shows.

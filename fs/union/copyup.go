@@ -78,12 +78,12 @@ func (u *Union) copyUpDir(n *Inode) error {
 		return err
 	}
 	tmp := u.work.name()
-	if err := hostfs.Mkdir(u.work.stage.fd, tmp, 0o700); err != nil {
+	if err := u.mkdir(u.work.stage.fd, tmp, 0o700); err != nil {
 		return err
 	}
 	s := staged{u: u, name: tmp, src: place{h: src}, st: &st}
 	if err := s.metadata(u.inos.identity(u.placeOf(n.dir.top.layer, &st), st.Ino)); err != nil {
-		u.work.remove(tmp)
+		u.removeStaged(tmp)
 		return err
 	}
 	return u.publishDirCopy(n, tmp)
@@ -94,13 +94,13 @@ func (u *Union) publishDirCopy(n *Inode, tmp string) error {
 	defer u.tree.RUnlock()
 	parent := n.parentNow()
 	if parent == nil {
-		u.work.remove(tmp)
+		u.removeStaged(tmp)
 		return unix.ENOENT
 	}
 	parent.dir.mu.Lock()
 	defer parent.dir.mu.Unlock()
 	if n.parentNow() == nil {
-		u.work.remove(tmp)
+		u.removeStaged(tmp)
 		return unix.ENOENT
 	}
 	ref := &dirRef{layer: u.upper, parent: parent.dir.upper, name: n.name}
@@ -135,12 +135,12 @@ func (u *Union) publishCopy(d *dir, tmp, name string) error {
 	}
 	if err := hostfs.Rename(u.work.stage.fd, tmp, h.fd, name, unix.RENAME_NOREPLACE); err != nil {
 		if err != unix.EINVAL {
-			u.work.remove(tmp)
+			u.removeStaged(tmp)
 			return err
 		}
 		// The file system knows no flags; the table says the name is free.
 		if err := hostfs.Rename(u.work.stage.fd, tmp, h.fd, name, 0); err != nil {
-			u.work.remove(tmp)
+			u.removeStaged(tmp)
 			return err
 		}
 	}
@@ -176,7 +176,7 @@ func (u *Union) copyUpFile(n *Inode, want uint32, limit int64, named bool) error
 		hostfs.Close(s.fd)
 	}
 	if err != nil {
-		u.work.remove(s.name)
+		u.removeStaged(s.name)
 		return err
 	}
 	state := inUpper
@@ -228,7 +228,7 @@ func (u *Union) publishFile(n *Inode, s *staged, state uint32, named bool) error
 		// Unlinked while it was copied: it lives on without a name.
 		n.orphan = s.name
 	case n.parent != parent:
-		u.work.remove(s.name)
+		u.removeStaged(s.name)
 		return unix.EAGAIN
 	case s.st.Nlink > 1 && u.keepsIndex():
 		if err := u.publishLinked(n, s, named); err != nil {
@@ -266,7 +266,7 @@ func (u *Union) publishLinked(n *Inode, s *staged, named bool) error {
 	}
 	id := u.inos.identity(u.placeOf(n.lower.dir.layer, s.st), s.st.Ino).String()
 	if err := hostfs.Rename(u.work.stage.fd, s.name, u.work.index.fd, id, 0); err != nil {
-		u.work.remove(s.name)
+		u.removeStaged(s.name)
 		return err
 	}
 	u.work.mu.Lock()

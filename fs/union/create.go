@@ -48,6 +48,8 @@ func (u *Union) checkNew(parent *Inode, name string, s *New) error {
 		return unix.ENAMETOOLONG
 	case s.typ() == unix.S_IFCHR && s.Rdev == 0:
 		return unix.EPERM // a whiteout in upper; ovl_create_object refuses too
+	case u.full():
+		return unix.ENOSPC
 	}
 	return u.checkName(name)
 }
@@ -195,7 +197,7 @@ func (u *Union) direct(own ownership, s *New, name string, over bool) bool {
 func (u *Union) makeAt(dirfd int, name string, s *New, mode uint32) error {
 	switch s.typ() {
 	case unix.S_IFDIR:
-		return hostfs.Mkdir(dirfd, name, mode)
+		return u.mkdir(dirfd, name, mode)
 	case unix.S_IFLNK:
 		return u.makeSymlink(dirfd, name, s.Target)
 	case unix.S_IFREG, unix.S_IFIFO, unix.S_IFSOCK, unix.S_IFCHR, unix.S_IFBLK:
@@ -229,7 +231,7 @@ func (u *Union) makeStaged(d *dir, dirfd int, name string, s *New, own ownership
 		err = u.publishNew(dirfd, tmp, name, s.typ() == unix.S_IFDIR, e)
 	}
 	if err != nil {
-		u.work.remove(tmp)
+		u.removeStaged(tmp)
 	}
 	return err
 }

@@ -177,7 +177,7 @@ func (u *Union) Write(n *Inode, b []byte, off int64, mode WriteMode) (int, error
 	if err := u.before(n, h, mode); err != nil {
 		return 0, err
 	}
-	written, err := hostfs.Pwrite(h.fd, b, off)
+	written, err := u.spendWrite(h.fd, b, off)
 	if written > 0 {
 		return written, nil
 	}
@@ -202,7 +202,11 @@ func (u *Union) Fallocate(n *Inode, mode uint32, off, length int64, how WriteMod
 	if err := u.before(n, h, how); err != nil {
 		return false, err
 	}
-	if err := hostfs.Fallocate(h.fd, mode, off, length); err != nil {
+	need := length
+	if mode&unix.FALLOC_FL_PUNCH_HOLE != 0 {
+		need = 0
+	}
+	if err := u.spend(h.fd, "", need, func() error { return hostfs.Fallocate(h.fd, mode, off, length) }); err != nil {
 		return false, err
 	}
 	if !how.KillSuid {
@@ -242,7 +246,10 @@ func (u *Union) CopyRange(src *Inode, srcOff int64, dst *Inode, dstOff, length i
 	if err := u.before(dst, to, how); err != nil {
 		return 0, false, err
 	}
-	copied, err = hostfs.CopyRange(to.fd, dstOff, from.fd, srcOff, length)
+	err = u.spend(to.fd, "", min(length, u.weight(from.fd)), func() error {
+		copied, err = hostfs.CopyRange(to.fd, dstOff, from.fd, srcOff, length)
+		return err
+	})
 	if copied > 0 {
 		err = nil
 	}

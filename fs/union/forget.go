@@ -115,7 +115,7 @@ func (u *Union) discard(n *Inode) {
 		if u.recordsOrigin(n.typ) {
 			u.forgetOrigin(n.orphan)
 		}
-		u.work.remove(n.orphan)
+		u.removeStaged(n.orphan)
 	}
 	if n.dir == nil {
 		return

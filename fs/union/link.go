@@ -82,7 +82,7 @@ func (u *Union) link(n *Inode, parent *Inode, name string) error {
 // first: it needs none in work any more.
 func (u *Union) linked(n *Inode, parent *Inode, name string) {
 	if n.parent == nil && n.orphan != "" {
-		u.work.remove(n.orphan)
+		u.removeStaged(n.orphan)
 		n.orphan = ""
 	}
 	n.addLink(parent, name)
@@ -112,7 +112,7 @@ func (u *Union) linkHost(n *Inode, dirfd int, name string, e *entry) error {
 		return err
 	}
 	if err := hostfs.Rename(u.work.stage.fd, tmp, dirfd, name, 0); err != nil {
-		u.work.remove(tmp)
+		u.removeStaged(tmp)
 		return err
 	}
 	return nil

@@ -137,7 +137,7 @@ func (u *Union) fillMetacopy(n *Inode, limit int64) error {
 		return err
 	}
 	defer hostfs.Close(dst)
-	if err := u.fill(dst, src, limit); err != nil {
+	if err := u.spend(dst, "", u.weight(src), func() error { return u.fill(dst, src, limit) }); err != nil {
 		return err
 	}
 	u.tree.RLock()

@@ -66,7 +66,7 @@ func (u *Union) writeRecord(st *unix.Statx_t, r record) error {
 		}
 	}
 	if err != nil {
-		u.work.remove(tmp)
+		u.removeStaged(tmp)
 	}
 	return err
 }

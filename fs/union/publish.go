@@ -46,7 +46,7 @@ func (u *Union) renameFree(olddir int, old string, newdir int, name string) erro
 func (u *Union) swapWhiteout(stage int, tmp string, dirfd int, name string) error {
 	err := hostfs.Rename(stage, tmp, dirfd, name, unix.RENAME_EXCHANGE)
 	if err == nil {
-		u.work.remove(tmp)
+		u.removeStaged(tmp)
 		return nil
 	}
 	if err != unix.EINVAL {
@@ -122,7 +122,7 @@ func (u *Union) takeAway(dirfd int, e *entry) (orphan string, err error) {
 		return "", err
 	}
 	if err := hostfs.Rename(stage, orphan, dirfd, e.name, unix.RENAME_EXCHANGE); err != nil {
-		u.work.remove(orphan)
+		u.removeStaged(orphan)
 		return "", err
 	}
 	return orphan, nil

@@ -151,11 +151,11 @@ func (u *Union) removeFile(dirfd int, parent *Inode, e *entry, n *Inode) error {
 // it until it is forgotten. The caller holds n.mu.
 func (u *Union) lostUpperName(n *Inode, orphan string) error {
 	if n.indexed {
-		u.work.remove(orphan)
+		u.removeStaged(orphan)
 		return u.dropIndex(n)
 	}
 	if n.parent != nil || n.orphan != "" {
-		u.work.remove(orphan)
+		u.removeStaged(orphan)
 		return nil
 	}
 	n.orphan = orphan
@@ -210,11 +210,11 @@ func (u *Union) removeDir(dirfd int, e *entry, n *Inode) error {
 	case e.top != topUpper:
 		e.hasLower = true
 		err = u.placeWhiteout(dirfd, e.name)
-	case !e.hasLower && hostfs.Rmdir(dirfd, e.name) == nil:
+	case !e.hasLower && u.rmdir(dirfd, e.name) == nil:
 	default:
 		var orphan string
 		if orphan, err = u.takeAway(dirfd, e); err == nil {
-			u.work.remove(orphan)
+			u.removeStaged(orphan)
 		}
 	}
 	if err != nil {

@@ -34,7 +34,7 @@ func (r *renaming) move() error {
 	}
 	if err := r.shift(from.fd, to.fd); err != nil {
 		if v.orphan != "" && !v.empties {
-			u.work.remove(v.orphan)
+			u.removeStaged(v.orphan)
 		}
 		return err
 	}
@@ -96,7 +96,7 @@ func (r *renaming) emptyDir(to int) error {
 	u := r.u
 	tmp := u.work.name()
 	stage := u.work.stage.fd
-	if err := hostfs.Mkdir(stage, tmp, 0o700); err != nil {
+	if err := u.mkdir(stage, tmp, 0o700); err != nil {
 		return err
 	}
 	err := u.makeOpaque(stage, tmp)
@@ -105,9 +105,9 @@ func (r *renaming) emptyDir(to int) error {
 	}
 	if err == unix.EINVAL {
 		err = hostfs.Rename(to, r.new, stage, tmp+"x", 0)
-		u.work.remove(tmp + "x")
+		u.removeStaged(tmp + "x")
 	}
-	u.work.remove(tmp)
+	u.removeStaged(tmp)
 	u.dirs.drop(&r.dst.dir.upper.slot)
 	return err
 }
@@ -178,7 +178,7 @@ func (r *renaming) shiftLeavingWhiteout(from, to int) error {
 		return err
 	}
 	if err := hostfs.Rename(from, r.old, to, r.new, 0); err != nil {
-		r.u.work.remove(tmp)
+		r.u.removeStaged(tmp)
 		return err
 	}
 	return hostfs.Rename(stage, tmp, from, r.old, 0)

@@ -109,7 +109,7 @@ func (u *Union) truncate(n *Inode, size int64) error {
 		return err
 	}
 	defer h.release()
-	return hostfs.Ftruncate(h.fd, size)
+	return u.spend(h.fd, "", 0, func() error { return hostfs.Ftruncate(h.fd, size) })
 }
 
 // apply changes owner, mode and times: in that order, because a change of

@@ -64,7 +64,7 @@ func (s *staged) makeRegular(n *Inode, metaOnly bool, limit int64) error {
 	}
 	if err != nil {
 		hostfs.Close(fd)
-		s.u.work.remove(s.name)
+		s.u.removeStaged(s.name)
 	}
 	return err
 }
@@ -86,7 +86,7 @@ func (s *staged) copyData(n *Inode, limit int64) error {
 		return err
 	}
 	defer hostfs.Close(src)
-	return hostfs.CopyData(s.fd, src, size, true)
+	return s.u.spend(s.fd, "", min(size, int64(s.st.Blocks)*blockSize), func() error { return hostfs.CopyData(s.fd, src, size, true) })
 }
 
 // metadata gives the copy the source's owner, mode, extended attributes and

@@ -118,5 +118,9 @@ func (u *Union) Statfs(st *unix.Statfs_t) error {
 	if u.upper != nil {
 		fd = u.upper.fd
 	}
-	return hostfs.Statfs(fd, st)
+	err := hostfs.Statfs(fd, st)
+	if err == nil && u.quota != nil {
+		u.quota.limitStatfs(st)
+	}
+	return err
 }

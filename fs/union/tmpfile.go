@@ -26,7 +26,7 @@ func (u *Union) Tmpfile(parent *Inode, s *New, attr *Attr) (*Inode, error) {
 		return nil, err
 	}
 	if err := u.dress(u.work.stage.fd, tmp, s, own); err != nil {
-		u.work.remove(tmp)
+		u.removeStaged(tmp)
 		return nil, err
 	}
 	var st unix.Statx_t

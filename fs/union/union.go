@@ -23,6 +23,7 @@ type Union struct {
 	inos   *inoMap
 	root   *Inode
 	live   bool
+	quota  *quota // nil without a limit
 
 	dirs  *fdCache
 	files *fdCache
@@ -51,6 +52,10 @@ func Open(cfg Config) (*Union, error) {
 	if err := u.openLayers(); err != nil {
 		u.Close()
 		return nil, err
+	}
+	if err := u.openQuota(); err != nil {
+		u.Close()
+		return nil, layerError("upperdir", cfg.Upper, err)
 	}
 	u.ids = newIDs(cfg, u)
 	root, err := u.openRoot()

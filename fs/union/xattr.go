@@ -141,7 +141,10 @@ func (u *Union) SetXattr(n *Inode, name string, value []byte, flags int, killSgi
 		if name == xattrACLAccess && u.ids.overrides {
 			return u.setACL(p, value, flags, killSgid)
 		}
-		if err := hostfs.Setxattr(p.h.fd, p.name, disk, value, flags); err != nil {
+		err := u.spend(p.h.fd, p.name, int64(len(value)), func() error {
+			return hostfs.Setxattr(p.h.fd, p.name, disk, value, flags)
+		})
+		if err != nil {
 			return err
 		}
 		if !killSgid {
@@ -185,7 +188,7 @@ func (u *Union) removeXattr(n *Inode, name string) error {
 		return err
 	}
 	err = u.withMeta(n, func(p place) error {
-		return hostfs.Removexattr(p.h.fd, p.name, disk)
+		return u.spend(p.h.fd, p.name, 0, func() error { return hostfs.Removexattr(p.h.fd, p.name, disk) })
 	})
 	if err == nil {
 		u.forgetInheritance(n)

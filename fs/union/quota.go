@@ -1,0 +1,209 @@
+package union
+
+import (
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"unionfs/fs/hostfs"
+)
+
+// quota limits what upper may take on disk. Blocks are counted as stat(2)
+// counts them: all of upper and work once, at the mount, and from then on what
+// each change of data or of a name makes of them. Where the host has quotas of
+// its own for directories (project quotas), those are better.
+type quota struct {
+	limit int64
+	used  atomic.Int64
+}
+
+const (
+	blockSize = 512  // of st_blocks
+	pageSize  = 4096 // what a write that doesn't fit is cut to
+	// dirSize is what each directory counts for: one may grow, and stay so,
+	// without being asked.
+	dirSize = 4096
+)
+
+// openQuota adds up what is there.
+func (u *Union) openQuota() error {
+	if u.cfg.Quota <= 0 || u.upper == nil {
+		return nil
+	}
+	q := &quota{limit: u.cfg.Quota}
+	seen := map[uint64]bool{}
+	for _, fd := range []int{u.upper.fd, u.work.fd} {
+		if err := q.count(fd, seen); err != nil {
+			return err
+		}
+	}
+	u.quota = q
+	return nil
+}
+
+// count adds the files below a directory, each once.
+func (q *quota) count(top int, seen map[uint64]bool) error {
+	todo := []string{"."}
+	for len(todo) > 0 {
+		dir := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		fd, err := hostfs.OpenDir(top, dir)
+		if err != nil {
+			return err
+		}
+		err = hostfs.ListDir(fd, "", func(name []byte, _ uint64, _ uint8) error {
+			var st unix.Statx_t
+			if err := hostfs.Statx(fd, string(name), &st); err != nil {
+				return err
+			}
+			switch {
+			case st.Mode&unix.S_IFMT == unix.S_IFDIR:
+				q.used.Add(dirSize)
+				todo = append(todo, dir+"/"+string(name))
+			case !seen[st.Ino]:
+				q.used.Add(int64(st.Blocks) * blockSize)
+				seen[st.Ino] = st.Nlink > 1
+			}
+			return nil
+		})
+		hostfs.Close(fd)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reserve takes n bytes, or answers how many are left to take.
+func (q *quota) reserve(n int64) (left int64, ok bool) {
+	if used := q.used.Add(n); used <= q.limit {
+		return 0, true
+	}
+	used := q.used.Add(-n)
+	return max(q.limit-used, 0), false
+}
+
+// spend runs a change of the file name below fd, or fd itself, that may take up
+// to n bytes more, and then counts what it has taken. Without a quota it only
+// runs it.
+func (u *Union) spend(fd int, name string, n int64, change func() error) error {
+	q := u.quota
+	if q == nil {
+		return change()
+	}
+	before, err := blocksOf(fd, name)
+	if err != nil {
+		return err
+	}
+	if _, ok := q.reserve(n); !ok {
+		return unix.ENOSPC
+	}
+	err = change()
+	after, serr := blocksOf(fd, name)
+	if serr != nil {
+		after = before + n
+	}
+	q.used.Add(after - before - n)
+	return err
+}
+
+// spendWrite is spend for a write, which may be cut to what is left: write(2)
+// writes as many bytes as there is room for.
+func (u *Union) spendWrite(fd int, b []byte, off int64) (written int, err error) {
+	write := func() error {
+		written, err = hostfs.Pwrite(fd, b, off)
+		return err
+	}
+	if u.quota == nil {
+		return written, write()
+	}
+	need := int64(len(b))
+	if overwrites(fd, off, need) {
+		need = 0
+	}
+	err = u.spend(fd, "", need, write)
+	if err != unix.ENOSPC || written > 0 {
+		return written, err
+	}
+	if left := max(u.quota.limit-u.quota.used.Load(), 0) &^ (pageSize - 1); left > 0 && left < need {
+		b = b[:left]
+		err = u.spend(fd, "", left, write)
+	}
+	return written, err
+}
+
+// weight is what a file's data takes on disk, where that matters.
+func (u *Union) weight(fd int) int64 {
+	if u.quota == nil {
+		return 0
+	}
+	bytes, err := blocksOf(fd, "")
+	if err != nil {
+		return u.quota.limit
+	}
+	return bytes
+}
+
+// overwrites tells whether a file has blocks for all of a range.
+func overwrites(fd int, off, length int64) bool {
+	hole, err := hostfs.SeekHole(fd, off)
+	if err != nil || hole < off+length {
+		return false
+	}
+	data, err := hostfs.SeekData(fd, off)
+	return err == nil && data == off
+}
+
+func blocksOf(fd int, name string) (int64, error) {
+	var st unix.Statx_t
+	err := hostfs.Statx(fd, name, &st)
+	return int64(st.Blocks) * blockSize, err
+}
+
+// full tells whether there is no room for a new object.
+func (u *Union) full() bool { return u.quota != nil && u.quota.used.Load() >= u.quota.limit }
+
+// mkdir makes a directory in upper or work, which counts.
+func (u *Union) mkdir(fd int, name string, mode uint32) error {
+	err := hostfs.Mkdir(fd, name, mode)
+	if err == nil && u.quota != nil {
+		u.quota.used.Add(dirSize)
+	}
+	return err
+}
+
+// rmdir is its contrary.
+func (u *Union) rmdir(fd int, name string) error {
+	err := hostfs.Rmdir(fd, name)
+	if err == nil && u.quota != nil {
+		u.quota.used.Add(-dirSize)
+	}
+	return err
+}
+
+// removeStaged removes a staged object and gives back what it took, if it was
+// the last of its names.
+func (u *Union) removeStaged(name string) {
+	var st unix.Statx_t
+	known := u.quota != nil && hostfs.Statx(u.work.stage.fd, name, &st) == nil
+	u.work.remove(name)
+	switch {
+	case !known:
+	case st.Mode&unix.S_IFMT == unix.S_IFDIR:
+		u.quota.used.Add(-dirSize)
+	case st.Nlink == 1:
+		u.quota.used.Add(-int64(st.Blocks) * blockSize)
+	}
+}
+
+// limitStatfs makes a description of the host's file system one of the quota.
+func (q *quota) limitStatfs(st *unix.Statfs_t) {
+	size := uint64(st.Frsize)
+	if size == 0 {
+		size = uint64(st.Bsize)
+	}
+	left := max(q.limit-q.used.Load(), 0)
+	st.Blocks = min(st.Blocks, uint64(q.limit)/size)
+	st.Bfree = min(st.Bfree, uint64(left)/size)
+	st.Bavail = min(st.Bavail, uint64(left)/size)
+}
