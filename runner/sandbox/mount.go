@@ -24,8 +24,11 @@ func mountSteps(s *Spec) (steps []Step) {
 
 func (m *Mount) text() string {
 	source := m.Source
-	if m.Fd != nil || source == "" {
+	if source == "" {
 		source = m.Type
+	}
+	if m.Subpath != "" {
+		source += " part " + m.Subpath
 	}
 	text := fmt.Sprintf("%s on %s type %s", source, m.Target, m.Type)
 	if len(m.Options) > 0 {
@@ -57,6 +60,14 @@ func (in *inside) mount(i int) error {
 		return err
 	}
 	defer unix.Close(fd)
+	if m.Subpath != "" {
+		part, err := in.part(fd, m.Subpath)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(part)
+		fd = part
+	}
 	if m.IDMap != nil {
 		if err := mapMount(fd, in.idMaps[i], o.recursive); err != nil {
 			return err

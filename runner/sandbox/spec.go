@@ -100,6 +100,8 @@ type Mount struct {
 	// set, is a detached mount that takes Source's place.
 	Source string   `json:"source,omitempty"`
 	Fd     *os.File `json:"-"`
+	// Subpath is what of Source or Fd is mounted, resolved beneath it.
+	Subpath string `json:"subpath,omitempty"`
 	// Target is a path in the root. What is missing of it is made: directories
 	// 0755 of root, and an empty file for the bind of a file.
 	Target string `json:"target"`
