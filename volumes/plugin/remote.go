@@ -65,13 +65,25 @@ func (d *remote) Get(ctx context.Context, name string) (volumes.Info, error) {
 	if err := checkVolumeName(name); err != nil {
 		return volumes.Info{}, err
 	}
+	info, err := d.ask(ctx, name)
+	if refusal(err) == nil {
+		return info, err
+	}
+	if err = d.judge(ctx, name, err); volumes.IsNotFound(err) {
+		return volumes.Info{}, err
+	}
+	// It is in the list: it may have been made between the two calls.
+	if info, again := d.ask(ctx, name); again == nil {
+		return info, nil
+	}
+	return volumes.Info{}, err
+}
+
+func (d *remote) ask(ctx context.Context, name string) (volumes.Info, error) {
 	answer, err := d.call(ctx, get, request{Name: name})
-	said := refusal(err)
-	switch {
+	switch said := refusal(err); {
 	case said != nil && said.unknownCall():
 		return d.getByPath(ctx, name)
-	case said != nil:
-		return volumes.Info{}, d.judge(ctx, name, err)
 	case err != nil:
 		return volumes.Info{}, err
 	case answer.Volume == nil:
