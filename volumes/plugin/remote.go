@@ -72,7 +72,7 @@ func (d *remote) Get(ctx context.Context, name string) (volumes.Info, error) {
 	if err = d.judge(ctx, name, err); volumes.IsNotFound(err) {
 		return volumes.Info{}, err
 	}
-	// It is in the list: it may have been made between the two calls.
+	// It may have been made between the two calls.
 	if info, again := d.ask(ctx, name); again == nil {
 		return info, nil
 	}
