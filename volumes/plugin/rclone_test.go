@@ -1,18 +1,18 @@
 package plugin
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 
 	"unionfs/volumes"
 )
 
-// rclone starts "rclone serve docker" and finds it by its socket.
-func rclone(t *testing.T, options ...Option) volumes.Driver {
+// rclone starts "rclone serve docker" at an address and waits for it.
+func rclone(t *testing.T, d Directories, address string) volumes.Driver {
 	t.Helper()
 	need(t, "rclone")
 	if err := exec.Command("sh", "-c", ": <>/dev/fuse").Run(); err != nil {
@@ -21,7 +21,7 @@ func rclone(t *testing.T, options ...Option) volumes.Driver {
 		}
 		t.Skip("needs /dev/fuse")
 	}
-	d, base := places(t), t.TempDir()
+	base := t.TempDir()
 	for _, dir := range []string{"mounts", "cache"} {
 		if err := os.Mkdir(filepath.Join(base, dir), 0o755); err != nil {
 			t.Fatal(err)
@@ -33,7 +33,7 @@ func rclone(t *testing.T, options ...Option) volumes.Driver {
 	}
 	cmd := exec.Command("rclone", "serve", "docker", "--config", conf,
 		"--base-dir", filepath.Join(base, "mounts"), "--cache-dir", filepath.Join(base, "cache"),
-		"--socket-addr", filepath.Join(d.Sockets[0], "rclone.sock"))
+		"--socket-addr", address, "--no-spec")
 	log, err := os.Create(filepath.Join(base, "log"))
 	if err != nil {
 		t.Fatal(err)
@@ -52,15 +52,18 @@ func rclone(t *testing.T, options ...Option) volumes.Driver {
 		}
 	})
 	// The program was started just now: Find waits for its socket.
-	return find(t, d, "rclone", append([]Option{Patience(DefaultPatience)}, options...)...)
+	return find(t, d, "rclone", Patience(DefaultPatience))
+}
+
+func rcloneAtSocket(t *testing.T) volumes.Driver {
+	d := places(t)
+	return rclone(t, d, filepath.Join(d.Sockets[0], "rclone.sock"))
 }
 
 // TestRclone is the life of a volume with each of the backends that need no
 // network.
 func TestRclone(t *testing.T) {
-	began := time.Now()
-	d := rclone(t)
-	t.Logf("found after %s", time.Since(began))
+	d := rcloneAtSocket(t)
 	if scope, err := d.Scope(t.Context()); scope != "local" || err != nil {
 		t.Errorf("the scope is %q, %v", scope, err)
 	}
@@ -77,8 +80,21 @@ func TestRclone(t *testing.T) {
 	}
 }
 
+// TestRcloneTCP is a plugin that is found by a file with its address.
+func TestRcloneTCP(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	_ = l.Close()
+	d := places(t)
+	write(t, filepath.Join(d.Specs[1], "rclone.spec"), "tcp://"+address+"\n")
+	checkLife(t, rclone(t, d, address), map[string]string{"type": "memory", "path": "bucket", "vfs-cache-mode": "writes"}, writable(t))
+}
+
 func TestRcloneRefuses(t *testing.T) {
-	d := rclone(t)
+	d := rcloneAtSocket(t)
 	err := d.Create(t.Context(), "odd", map[string]string{"type": "nosuchbackend"})
 	if said := refusal(err); said == nil || said.Status != 500 || said.Text == "" {
 		t.Errorf("Create with an unknown backend: %v", err)
