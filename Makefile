@@ -13,7 +13,7 @@ AS_ROOT  := $(filter 0,$(shell id -u))
 TEST_PACKAGES := fuse3 mmdebstrap fuse-overlayfs attr acl libcap2-bin uidmap \
 	git sqlite3 e2fsprogs util-linux mount gcc libc6-dev ca-certificates \
 	skopeo docker-registry umoci podman buildah libarchive-tools python3 \
-	btrfs-progs zfs-fuse busybox-static slirp4netns
+	btrfs-progs zfs-fuse busybox-static slirp4netns rclone docker.io
 DEMO_PACKAGES := fuse3 mmdebstrap attr uidmap
 SOAK_PACKAGES := fuse3 git sqlite3 postgresql postgresql-contrib stress-ng dbench fio
 
@@ -23,7 +23,7 @@ GOTEST := UNIONFS_BIN=$(CURDIR)/bin/unionfs go test -count=1 -timeout 10m
 # each sleep for a second at its end unless told otherwise (GORACE).
 RACE := GORACE=atexit_sleep_ms=0
 # What mounts or speaks to the kernel, tested under every kind of user.
-PORTABLE := ./cmd/... ./fs/... ./whiteout/... ./layerstore/... ./runner/...
+PORTABLE := ./cmd/... ./fs/... ./whiteout/... ./layerstore/... ./runner/... ./volumes/...
 
 # What measures memory can't do so under the race detector, whose own grows.
 PLAIN_ONLY := TestMemoryFallsBack
