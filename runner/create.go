@@ -20,6 +20,9 @@ func (r *Runner) Create(ctx context.Context, name string, s Spec) (Container, er
 	if err != nil {
 		return Container{}, err
 	}
+	if s.RootSize > 0 && d.Name() != "union" {
+		return Container{}, fmt.Errorf("--storage-opt size=%d: the storage driver %s can't limit what is written: --storage-driver union can", s.RootSize, d.Name())
+	}
 	st, err := r.Store.Begin()
 	if err != nil {
 		return Container{}, err
@@ -30,6 +33,13 @@ func (r *Runner) Create(ctx context.Context, name string, s Spec) (Container, er
 		return Container{}, err
 	}
 	if err := st.Hold(nil, img.Layers); err != nil {
+		return Container{}, err
+	}
+	cfg, err := r.Store.Config(img.ID)
+	if err != nil {
+		return Container{}, err
+	}
+	if err := r.settleStorage(&s, cfg.Config.Volumes); err != nil {
 		return Container{}, err
 	}
 	n := layerstore.Snapshot{Name: name, Layers: img.Layers, Image: img.ID, Labels: s.Labels}
@@ -67,7 +77,7 @@ func (s *Spec) check() error {
 	if _, err := s.stopSignal(""); err != nil {
 		return err
 	}
-	return s.checkBinds()
+	return s.checkStorage()
 }
 
 // prepare makes the snapshot, under a name of ours when none is given.

@@ -49,6 +49,9 @@ type monitor struct {
 	plan sandbox.Spec
 	ctl  *control
 
+	// hints are told when the program fails.
+	hints []string
+
 	acct  Accounts
 	facts Facts
 	// ended is closed when final says how it ended.
@@ -127,6 +130,11 @@ func (m *monitor) inMount(ctx context.Context) (State, error) {
 	if err := m.makePlan(); err != nil {
 		return State{}, err
 	}
+	held, err := m.openMounts(ctx)
+	if err != nil {
+		return State{}, err
+	}
+	defer held.release() // when the sandbox is gone
 	streams, err := m.openStreams()
 	if err != nil {
 		return State{}, err
@@ -164,6 +172,11 @@ func (m *monitor) live(ctx context.Context, s *streams) (State, error) {
 		return State{}, err
 	}
 	st.Status, st.PID, st.Monitor = Exited, 0, 0
+	if status.Code != 0 {
+		for _, hint := range m.hints {
+			m.r.Warn(hint)
+		}
+	}
 	st.ExitCode, st.OOMKilled, st.FinishedAt = status.Code, status.OOMKilled, status.At.UTC()
 	return st, nil
 }
@@ -203,10 +216,7 @@ func (m *monitor) makePlan() error {
 		return err
 	}
 	m.acct = accountsIn(int(m.root.Fd()))
-	q := Request{ID: m.c.ID, Spec: m.c.Spec, Config: cfg, Accounts: m.acct, EtcDir: m.c.file("etc")}
-	if q.Mounts, err = m.c.Spec.mounts(); err != nil {
-		return err
-	}
+	q := Request{ID: m.c.ID, Spec: m.c.Spec, Config: cfg, Accounts: m.acct, EtcDir: m.c.file("etc"), Mounts: m.c.Spec.mounts()}
 	if m.plan, err = NewPlan(q, m.facts); err != nil {
 		return err
 	}

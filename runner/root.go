@@ -28,7 +28,7 @@ func (r *Runner) detach(ctx context.Context, c *Container) (driver.Mount, *os.Fi
 	if err != nil {
 		return nil, nil, err
 	}
-	o := driver.MountOptions{Log: r.Warn}
+	o := driver.MountOptions{Log: r.Warn, Quota: c.Spec.RootSize}
 	if !c.Spec.Privileged {
 		// A container may make nodes (CAP_MKNOD), and there may be no devices
 		// cgroup to keep it from the machine's disks: what it may use is in

@@ -55,8 +55,17 @@ type Spec struct {
 	UserMode   string   `json:"userMode,omitempty"`
 	Publish    []string `json:"publish,omitempty"` // [IP:]HOST:CONTAINER[/PROTO]
 
-	Binds []Bind `json:"binds,omitempty"`
-	Tmpfs []Bind `json:"tmpfs,omitempty"`
+	// Mounts are volumes, binds, tmpfs and images. Containers that were made
+	// before there were volumes have Binds and Tmpfs instead.
+	Mounts []Mount `json:"mounts,omitempty"`
+	Binds  []Bind  `json:"binds,omitempty"`
+	Tmpfs  []Bind  `json:"tmpfs,omitempty"`
+	// VolumesFrom are containers whose mounts this one has too: NAME[:ro|rw].
+	VolumesFrom []string `json:"volumesFrom,omitempty"`
+	// VolumeDriver makes the volumes that don't say otherwise; "" is ours.
+	VolumeDriver string `json:"volumeDriver,omitempty"`
+	// RootSize is how many bytes may be written to the root; 0 is any number.
+	RootSize int64 `json:"rootSize,omitempty"`
 
 	StopSignal  string         `json:"stopSignal,omitempty"`
 	StopTimeout *time.Duration `json:"stopTimeout,omitempty"`

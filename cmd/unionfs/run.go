@@ -109,6 +109,14 @@ func create(ctx context.Context, h *house, r *runFlags) (runner.Container, error
 	if err := h.ensureImage(ctx, r.spec.Image, r.pull, r.platform); err != nil {
 		return runner.Container{}, err
 	}
+	for _, m := range r.spec.Mounts {
+		if m.Type != runner.ImageMount {
+			continue
+		}
+		if err := h.ensureImage(ctx, m.Source, r.pull, r.platform); err != nil {
+			return runner.Container{}, err
+		}
+	}
 	c, err := h.Create(ctx, r.name, r.spec)
 	if err != nil || r.cidfile == "" {
 		return c, err

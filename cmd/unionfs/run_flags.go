@@ -22,8 +22,7 @@ type runFlags struct {
 	envFiles   []string
 	labels     []string
 	security   []string
-	volumes    []string
-	tmpfs      []string
+	storage    storageFlags
 	sysctls    []string
 	memory     string
 	swap       string
@@ -82,8 +81,7 @@ func (r *runFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&r.network, "net", "", "the same")
 	_ = flags.MarkHidden("net") // it is there
 	flags.StringArrayVarP(&s.Publish, "publish", "p", nil, "[[IP:]HOST:]CONTAINER[/udp]: a port of a private network")
-	flags.StringArrayVarP(&r.volumes, "volume", "v", nil, "SOURCE:TARGET[:OPTIONS]: a directory or file of this machine")
-	flags.StringArrayVar(&r.tmpfs, "tmpfs", nil, "TARGET[:OPTIONS]: files in memory")
+	r.storage.add(flags, s)
 	flags.StringVar(&s.StopSignal, "stop-signal", "", "what asks it to end (default: the image's, or TERM)")
 	flags.IntVar(&r.stopAfter, "stop-timeout", 10, "seconds until it is killed")
 	flags.StringVar(&r.pull, "pull", "missing", "always, missing or never")
@@ -111,7 +109,7 @@ func (r *runFlags) read(cmd *cobra.Command, args []string) error {
 	if r.pull != "always" && r.pull != "missing" && r.pull != "never" {
 		return usagef("--pull=%s: always, missing or never is expected", r.pull)
 	}
-	for _, step := range []func() error{r.readEnv, r.readSizes, r.readLabels, r.readSecurity, r.readBinds, r.readNetwork} {
+	for _, step := range []func() error{r.readEnv, r.readSizes, r.readLabels, r.readSecurity, r.readStorage, r.readNetwork} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -215,39 +213,6 @@ func (r *runFlags) readSecurity() error {
 		default:
 			return usagef("--security-opt=%s: no-new-privileges, seccomp=FILE or seccomp=unconfined is expected", word)
 		}
-	}
-	return nil
-}
-
-// readBinds reads -v SOURCE:TARGET[:OPTIONS] and --tmpfs TARGET[:OPTIONS].
-func (r *runFlags) readBinds() error {
-	for _, word := range r.volumes {
-		parts := strings.SplitN(word, ":", 3)
-		if len(parts) < 2 || parts[0] == "" || parts[1] == "" {
-			return usagef("--volume=%s: SOURCE:TARGET[:OPTIONS] is expected", word)
-		}
-		if !strings.ContainsAny(parts[0], "/.") {
-			return usagef("--volume=%s: %q is no path: one begins with / or .", word, parts[0])
-		}
-		b := runner.Bind{Source: parts[0], Target: parts[1]}
-		if len(parts) == 3 {
-			for _, option := range strings.Split(parts[2], ",") {
-				switch option {
-				case "z", "Z", "consistent", "cached", "delegated", "bind", "":
-				default:
-					b.Options = append(b.Options, option)
-				}
-			}
-		}
-		r.spec.Binds = append(r.spec.Binds, b)
-	}
-	for _, word := range r.tmpfs {
-		target, options, _ := strings.Cut(word, ":")
-		t := runner.Bind{Target: target}
-		if options != "" {
-			t.Options = strings.Split(options, ",")
-		}
-		r.spec.Tmpfs = append(r.spec.Tmpfs, t)
 	}
 	return nil
 }

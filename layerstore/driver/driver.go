@@ -44,6 +44,9 @@ type MountOptions struct {
 	ReadOnly bool
 	// Volatile gives up safety from crashes of the machine for speed.
 	Volatile bool
+	// Quota, when above zero, is how many bytes the snapshot's changes may take:
+	// of the union driver.
+	Quota int64
 	// Options are general mount options: nosuid, nodev, allow_other …
 	Options []string
 	// Log gets a line for each incident of a served mount; may be nil.

@@ -93,6 +93,7 @@ func (d *unionDriver) serve(n *layerstore.Snapshot, o MountOptions, mount func(f
 		cfg.Union.Lower = append([]string{n.Upper()}, cfg.Union.Lower...)
 	} else {
 		cfg.Union.Upper, cfg.Union.Work, cfg.Union.Volatile = n.Upper(), n.Work(), o.Volatile
+		cfg.Union.Quota = o.Quota
 	}
 	srv, err := mount(cfg)
 	if err != nil {
