@@ -37,9 +37,10 @@ func newClient(name string, a address, f *finder) *client {
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return dialer.DialContext(ctx, a.network, a.target)
 		},
-		TLSClientConfig:     a.secure,
-		TLSHandshakeTimeout: dialLimit,
-		DisableCompression:  true,
+		TLSClientConfig:        a.secure,
+		TLSHandshakeTimeout:    dialLimit,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: 64 << 10,
 		// One connection a call: then a failure to connect means that nothing
 		// was sent, and a plugin that was started anew is no lost answer.
 		DisableKeepAlives: true,

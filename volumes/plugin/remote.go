@@ -205,7 +205,7 @@ func (d *remote) judge(ctx context.Context, name string, err error) error {
 	}
 	infos, unlisted := d.List(ctx)
 	if unlisted != nil {
-		if said.says("not found", "no such", "not exist", "n't exist", "not find", "n't find", "unknown volume") {
+		if said.says("not found", "no such", "no volume", "not exist", "n't exist", "not find", "n't find", "unknown volume") {
 			return absent(name, said)
 		}
 		return err

@@ -1,11 +1,13 @@
 package plugin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"regexp"
@@ -39,6 +41,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		ReadTimeout:       time.Minute,
 		IdleTimeout:       5 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          log.New(lines(s.log), "", 0),
 	}
 	ended := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
@@ -127,6 +130,14 @@ func (s *Server) log(line string) {
 	if s.Log != nil {
 		s.Log(line)
 	}
+}
+
+// lines hands on what net/http has to say.
+type lines func(string)
+
+func (l lines) Write(line []byte) (int, error) {
+	l(string(bytes.TrimSpace(line)))
+	return len(line), nil
 }
 
 func (s *Server) activate(context.Context, request) (any, error) {

@@ -205,6 +205,28 @@ func TestBegunIsFinished(t *testing.T) {
 	}
 }
 
+// broken is a driver that panics.
+type broken struct{ *folders }
+
+func (broken) List(context.Context) ([]volumes.Info, error) { panic("broken") }
+
+// TestDriverPanics: one request fails, and the server says why and goes on.
+func TestDriverPanics(t *testing.T) {
+	d := places(t)
+	said := make(chan string, 10)
+	serve(t, &Server{Driver: broken{newFolders(t)}, Log: func(line string) { said <- line }}, filepath.Join(d.Sockets[0], "ours.sock"))
+	found := find(t, d, "ours")
+	if _, err := found.List(t.Context()); asLost(err) == nil {
+		t.Errorf("List answers %v", err)
+	}
+	if line := <-said; !strings.Contains(line, "broken") {
+		t.Errorf("the server says %q", line)
+	}
+	if err := found.Create(t.Context(), "v1", nil); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestServerRestarts: uses are the driver's, so that a new server counts on.
 func TestServerRestarts(t *testing.T) {
 	d, f := places(t), newFolders(t)
