@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,6 +25,37 @@ func copyUp(from, to int) error {
 	}
 	defer dst.Close()
 	return copyEntries(src, dst)
+}
+
+// copyUpBut is copyUp for a tmpfs whose options say what its root is like: what
+// they say stays.
+func copyUpBut(from, to int, options []string) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(to, &st); err != nil {
+		return err
+	}
+	if err := copyUp(from, to); err != nil {
+		return err
+	}
+	said := func(key string) bool {
+		return slices.ContainsFunc(options, func(o string) bool { return strings.HasPrefix(o, key+"=") })
+	}
+	uid, gid := -1, -1
+	if said("uid") {
+		uid = int(st.Uid)
+	}
+	if said("gid") {
+		gid = int(st.Gid)
+	}
+	dir, err := openDir(to)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if err := unix.Fchown(int(dir.Fd()), uid, gid); err != nil || !said("mode") {
+		return err
+	}
+	return unix.Fchmod(int(dir.Fd()), st.Mode&0o7777)
 }
 
 // openDir reopens an O_PATH descriptor for reading.

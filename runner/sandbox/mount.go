@@ -73,6 +73,7 @@ func (in *inside) mount(i int) error {
 			return err
 		}
 	}
+	found := in.exists(m.Target)
 	target, err := in.target(fd, m.Target)
 	if err != nil {
 		return err
@@ -81,12 +82,21 @@ func (in *inside) mount(i int) error {
 	if sameDirectory(target, in.root) {
 		return errors.New("nothing can be mounted on the root itself")
 	}
-	if m.CopyUp {
-		if err := copyUp(target, fd); err != nil {
+	if m.CopyUp && found {
+		if err := copyUpBut(target, fd, o.data); err != nil {
 			return fmt.Errorf("what is below can't be copied: %w", err)
 		}
 	}
 	return attach(fd, target, &o)
+}
+
+// exists tells whether a place is there before it is made.
+func (in *inside) exists(name string) bool {
+	fd, err := resolve(in.root, name)
+	if err == nil {
+		unix.Close(fd)
+	}
+	return err == nil
 }
 
 func sameDirectory(a, b int) bool {

@@ -99,6 +99,24 @@ func TestTmpfs(t *testing.T) {
 	}
 }
 
+// TestTmpfsMode: a tmpfs is like the place that it hides, but for what its
+// options say; where there was none it is everybody's.
+func TestTmpfsMode(t *testing.T) {
+	out := sh(t, "stat -c '%a' /etc /var/x /new", func(s *Spec) {
+		if err := os.MkdirAll(filepath.Join(s.RootPath, "var/x"), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(s.RootPath, "var/x/file"), "", 0o640)
+		s.Mounts = append(s.Mounts,
+			Mount{Type: "tmpfs", Target: "/etc", CopyUp: true, Options: []string{"mode=1711"}},
+			Mount{Type: "tmpfs", Target: "/var/x", CopyUp: true},
+			Mount{Type: "tmpfs", Target: "/new", CopyUp: true})
+	})
+	if want := "1711\n750\n1777\n"; out != want {
+		t.Errorf("%q, want %q", out, want)
+	}
+}
+
 func TestMountErrors(t *testing.T) {
 	for _, c := range []struct {
 		mount Mount
