@@ -23,6 +23,8 @@ type Runner struct {
 	Driver string
 	// RunDir is for sockets: short, and the user's own.
 	RunDir string
+	// Volumes keeps those of containers; nil for a runner that doesn't start any.
+	Volumes VolumeKeeper
 	// Warn gets a line for what is odd and goes on.
 	Warn func(line string)
 }

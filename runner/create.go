@@ -39,7 +39,11 @@ func (r *Runner) Create(ctx context.Context, name string, s Spec) (Container, er
 	if err != nil {
 		return Container{}, err
 	}
-	if err := r.settleStorage(&s, cfg.Config.Volumes); err != nil {
+	declared := cfg.Config.Volumes
+	if r.Volumes == nil {
+		declared = nil // what nobody keeps is a part of the root
+	}
+	if err := r.settleStorage(&s, declared); err != nil {
 		return Container{}, err
 	}
 	n := layerstore.Snapshot{Name: name, Layers: img.Layers, Image: img.ID, Labels: s.Labels}

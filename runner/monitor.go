@@ -88,7 +88,7 @@ func (r *Runner) Monitor(ctx context.Context, c *Container, o MonitorOptions) (S
 		m.ctl.end()
 	}
 	if c.Spec.Remove {
-		if rerr := r.Remove(context.WithoutCancel(ctx), c, RemoveOptions{}); rerr != nil && err == nil {
+		if rerr := r.Remove(context.WithoutCancel(ctx), c, RemoveOptions{Volumes: true}); rerr != nil && err == nil {
 			err = rerr
 		}
 	}

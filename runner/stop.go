@@ -92,7 +92,8 @@ func (r *Runner) Wait(ctx context.Context, c *Container) (State, error) {
 
 // RemoveOptions say what else a removal may do.
 type RemoveOptions struct {
-	Force bool // kill it first
+	Force   bool // kill it first
+	Volumes bool // and the volumes that were made for it alone
 }
 
 // Remove takes a container away, with all that was written in it.
@@ -117,6 +118,10 @@ func (r *Runner) Remove(ctx context.Context, c *Container, o RemoveOptions) erro
 	d, err := r.driver(c)
 	if err != nil {
 		return err
+	}
+	if o.Volumes {
+		// Before the container, which is all that knows of them.
+		r.removeVolumes(ctx, c)
 	}
 	err = d.Remove(ctx, c.Snapshot)
 	if errors.Is(err, os.ErrNotExist) {
