@@ -163,7 +163,7 @@ func (m *monitor) hostUser() (uid, gid uint32, err error) {
 	uid, ok := outsideID(m.plan.IDMaps.UIDs, m.plan.Process.UID)
 	gid, gok := outsideID(m.plan.IDMaps.GIDs, m.plan.Process.GID)
 	if !ok || !gok {
-		return 0, 0, fmt.Errorf("U: the container's user %d:%d is in none of its ranges of ids", m.plan.Process.UID, m.plan.Process.GID)
+		return 0, 0, fmt.Errorf("nothing can be given to the container's user %d:%d, who is in none of its ranges of ids", m.plan.Process.UID, m.plan.Process.GID)
 	}
 	return uid, gid, nil
 }
