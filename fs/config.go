@@ -31,6 +31,9 @@ type Config struct {
 	NoWriteback bool
 	// MaxWrite is the largest write request in bytes; 0 is the default.
 	MaxWrite int
+	// MayHalt lets processors of small virtual machines halt between requests
+	// that come fast, which is slower and takes less power.
+	MayHalt bool
 	// Debug prints every request to standard error.
 	Debug bool
 	// Log gets one line for each incident; nil drops them.

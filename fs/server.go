@@ -138,6 +138,7 @@ func serving(cfg Config) transport.Options {
 			fuse.CAP_READDIRPLUS | fuse.CAP_DONT_MASK | fuse.CAP_EXPLICIT_INVAL_DATA | fuse.CAP_CACHE_SYMLINKS |
 			fuse.CAP_HANDLE_KILLPRIV_V2 | fuse.CAP_SETXATTR_EXT | fuse.CAP_EXPORT_SUPPORT,
 		MaxWrite: cfg.MaxWrite,
+		MayHalt:  cfg.MayHalt,
 		Log:      cfg.Log,
 	}
 	// Who writes beyond a quota hears of it at once.

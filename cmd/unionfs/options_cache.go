@@ -21,6 +21,8 @@ var cacheOptions = []option{
 		help: "how much upper may take on disk, as in 10g; beyond it writing fails with ENOSPC"},
 	{name: "max_write", value: "BYTES", set: setMaxWrite,
 		help: "largest write request"},
+	{name: "awake", value: "0|1", set: setAwake,
+		help: "1 (default): for root on a small virtual machine, idle processors poll while requests come fast"},
 	{name: "debug", set: setDebug,
 		help: "print every request, and stay in the foreground (the same as -d)"},
 }
@@ -73,6 +75,12 @@ func setMaxWrite(s *settings, value string) error {
 	}
 	s.config.MaxWrite = int(n)
 	return nil
+}
+
+func setAwake(s *settings, value string) error {
+	on, err := parseSwitch("awake", value)
+	s.config.MayHalt = !on
+	return err
 }
 
 func setDebug(s *settings, _ string) error {

@@ -17,6 +17,8 @@ type Options struct {
 	MaxStackDepth int
 	// TimeGran is the resolution of time stamps in nanoseconds.
 	TimeGran uint32
+	// MayHalt lets processors halt between two requests (awake.go).
+	MayHalt bool
 	// Debug gets one line for each request and reply; nil turns it off.
 	Debug func(line string)
 	// Log gets one line for each incident, with a stack where there was a

@@ -21,13 +21,18 @@ const (
 	backlogTicks = 4
 	// calmTicks is how long there must have been no backlog to need one less.
 	calmTicks = 100
+	// dryTicks is for how long nobody may wait for requests while none come.
+	dryTicks = 5
 	// maxBurst bounds the readers added at one look.
 	maxBurst = 32
 )
 
 // watchdog looks at the readers while requests come in. A reader found at the
-// same request twice is stuck, and another takes its place. For some time after
-// that, one reader more than needed waits, so that the next slow handler stalls
+// same request twice is stuck, and another takes its place: at once when a
+// request waits, else a little later, since a client alone has nothing to ask
+// until it is answered, and two readers that take turns wake each other's
+// processor for each request. After a slow handler that others had to wait for,
+// one reader more than needed waits for some time, so that the next one stalls
 // nobody at all.
 type watchdog struct {
 	s       *Server
@@ -40,6 +45,8 @@ type watchdog struct {
 	backlog int // ticks that requests have waited
 	calm    int // ticks without backlog
 	burst   int // readers to add when requests still wait
+	dry     int // ticks without a reader that isn't stuck
+	awake   awake
 }
 
 func (d *watchdog) init(s *Server) {
@@ -58,6 +65,7 @@ func (d *watchdog) nudge() {
 func (d *watchdog) stop() { close(d.stopped) }
 
 func (d *watchdog) run() {
+	defer d.awake.end()
 	for idle := 0; ; idle++ {
 		if idle >= idleTicks {
 			if !d.sleep() {
@@ -97,6 +105,7 @@ func (d *watchdog) sleep() bool {
 // rest forgets the load: one hot reader will do.
 func (d *watchdog) rest() {
 	d.base, d.alert, d.backlog, d.calm, d.burst = 1, 0, 0, 0, 0
+	d.awake.letGo()
 	p := &d.s.pool
 	p.mu.Lock()
 	p.aim(1)
@@ -109,15 +118,25 @@ func (d *watchdog) look() (busy bool) {
 	p := &d.s.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	busy, stuck, waiting := p.survey()
-	d.measure(pending && !waiting, stuck)
+	busy, stuck, waiting, requests := p.survey()
+	if !d.s.opts.MayHalt {
+		d.awake.heed(requests)
+	}
+	d.measure(pending && !waiting, stuck && pending)
 	target := d.base
 	if d.alert > 0 {
 		target++
 	}
 	p.aim(target)
-	for p.hot < p.target && p.promote() {
-		p.promoted++
+	if p.hot > 0 {
+		d.dry = 0
+	} else {
+		d.dry, busy = d.dry+1, true
+	}
+	if p.hot > 0 || pending || d.dry > dryTicks {
+		for p.hot < p.target && p.promote() {
+			p.promoted++
+		}
 	}
 	for n := d.burst; n > 0 && p.promote(); n-- {
 		p.promoted++
@@ -126,11 +145,12 @@ func (d *watchdog) look() (busy bool) {
 }
 
 // survey counts out the readers that are stuck. Waiting tells that one waits
-// for requests. The caller holds mu.
-func (p *pool) survey() (busy, stuck, waiting bool) {
+// for requests, of which there were that many. The caller holds mu.
+func (p *pool) survey() (busy, stuck, waiting bool, requests uint64) {
 	for r := range p.readers {
 		turn := r.turn.Load()
 		changed := turn != r.seen
+		requests += (turn - r.seen) / 2
 		r.seen = turn
 		switch {
 		case changed:
@@ -144,7 +164,7 @@ func (p *pool) survey() (busy, stuck, waiting bool) {
 			waiting = true
 		}
 	}
-	return busy, stuck, waiting
+	return busy, stuck, waiting, requests
 }
 
 // measure draws the conclusions of one look.
