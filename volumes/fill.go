@@ -1,0 +1,170 @@
+package volumes
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"unionfs/fs/hostfs"
+)
+
+// A volume is filled in two steps: all is made in fillNew, which gets the name
+// fillReady when it is whole; then each of its names moves into the volume. Who
+// dies in the first step leaves nothing, in the second what the next command
+// finishes. The volume's own directory stays the same: others may have it
+// mounted.
+const (
+	fillNew   = "fill.new"
+	fillReady = "fill"
+	// fillPrefix hides both where they must be in the volume, because it is a
+	// file system of its own.
+	fillPrefix = ".unionfs-"
+)
+
+// fillSecond is a time that no file has: a directory that still has it wasn't
+// touched.
+const fillSecond = 7
+
+// fillTarget is the directory of the store that a plain volume's files are in.
+func (s *Store) fillTarget(m *meta) string {
+	if m.Stack != nil {
+		return s.layerTree(m.Stack.Top)
+	}
+	return s.path(m.Name, dataDir)
+}
+
+// Fill puts something into a new volume, once: fill gets a directory that is
+// empty, and what it makes there, and of it, is the volume's, all or nothing.
+// Nothing happens when the volume has files, or had some.
+func (u *Use) Fill(ctx context.Context, fill func(dir int) error) error {
+	return u.s.withVolume(u.name, func(m *meta) error {
+		if m.Driver != Local || m.Filled {
+			return nil
+		}
+		if u.mount != nil && m.Stack != nil {
+			return u.fillServed(ctx, m, fill)
+		}
+		place, base, prefix := u.Path(), u.s.path(m.Name), ""
+		if u.s.hasOwnMount(m) {
+			base, prefix = place, fillPrefix
+		}
+		return u.s.fill(m, place, filepath.Join(base, prefix+fillNew), filepath.Join(base, prefix+fillReady), fill)
+	})
+}
+
+func (s *Store) hasOwnMount(m *meta) bool {
+	return m.Stack != nil || m.Options["type"] != "" || m.Options["device"] != "" || m.Options["o"] != ""
+}
+
+// fillServed fills the tree below a union that this process serves: it can't
+// write to its own mount. Nobody has that yet.
+func (u *Use) fillServed(ctx context.Context, m *meta, fill func(dir int) error) error {
+	if len(m.Stack.Layers) > 0 {
+		return nil // it began with what is below
+	}
+	if err := u.mount.close(); err != nil {
+		return err
+	}
+	u.mount = nil
+	tree := u.s.fillTarget(m)
+	ferr := u.s.fill(m, tree, u.s.path(m.Name, fillNew), u.s.path(m.Name, fillReady), fill)
+	mount, err := u.s.detachStack(ctx, m)
+	u.mount = mount
+	return errors.Join(ferr, err)
+}
+
+func (s *Store) fill(m *meta, target, fresh, ready string, fill func(dir int) error) error {
+	if _, err := os.Lstat(ready); err == nil {
+		return s.finishFill(m, ready, target)
+	}
+	if err := removeAll(fresh); err != nil {
+		return err
+	}
+	empty, err := isEmpty(target)
+	if err != nil {
+		return err
+	}
+	if !empty {
+		return s.setFilled(m)
+	}
+	touched, err := s.fillAside(fresh, fill)
+	if err != nil || !touched {
+		return errors.Join(err, removeAll(fresh))
+	}
+	if err := os.Rename(fresh, ready); err != nil {
+		return err
+	}
+	return s.finishFill(m, ready, target)
+}
+
+// fillAside has a directory filled, and on disk.
+func (s *Store) fillAside(dir string, fill func(dir int) error) (touched bool, err error) {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return false, err
+	}
+	untouched := unix.Timespec{Sec: fillSecond, Nsec: fillSecond}
+	if err := hostfs.Utimes(unix.AT_FDCWD, dir, untouched, untouched); err != nil {
+		return false, err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return false, err
+	}
+	defer d.Close()
+	if err := fill(int(d.Fd())); err != nil {
+		return false, err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(d.Fd()), &st); err != nil {
+		return false, err
+	}
+	if st.Mtim == untouched {
+		return false, nil
+	}
+	return true, unix.Syncfs(int(d.Fd()))
+}
+
+// finishFill moves what is ready into the volume.
+func (s *Store) finishFill(m *meta, ready, target string) error {
+	names, err := namesIn(ready)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		err := unix.Renameat2(unix.AT_FDCWD, filepath.Join(ready, name), unix.AT_FDCWD, filepath.Join(target, name), unix.RENAME_NOREPLACE)
+		if err != nil && err != unix.EEXIST { // made by another user meanwhile: theirs stays
+			return &os.LinkError{Op: "rename", Old: filepath.Join(ready, name), New: target, Err: err}
+		}
+	}
+	if err := copyLook(ready, target); err != nil {
+		return err
+	}
+	if err := s.setFilled(m); err != nil {
+		return err
+	}
+	return removeAll(ready)
+}
+
+func (s *Store) setFilled(m *meta) error {
+	if m.Filled {
+		return nil
+	}
+	m.Filled = true
+	return s.writeMeta(m)
+}
+
+// isEmpty tells whether nothing but what a file system has by itself, and what we
+// stage in it, is in a directory.
+func isEmpty(dir string) (bool, error) {
+	names, err := namesIn(dir)
+	for _, name := range names {
+		if name != "lost+found" && !strings.HasPrefix(name, fillPrefix+fillReady) {
+			return false, err
+		}
+	}
+	return true, err
+}

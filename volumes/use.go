@@ -1,0 +1,119 @@
+package volumes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+)
+
+// Use is a hold on a volume. It ends with Release, or with the process.
+type Use struct {
+	s    *Store
+	name string
+	id   string
+	lock lock
+
+	path  string
+	mount *detached // nil for what is at a path
+}
+
+// detached is a mount in no tree, which this process has for one use.
+type detached struct {
+	file *os.File
+	end  func() error
+}
+
+func (d *detached) close() error {
+	err := d.file.Close()
+	if d.end != nil {
+		err = errors.Join(err, d.end())
+	}
+	return err
+}
+
+// Use begins a use of a volume; id is of this use alone. The volume's files are
+// at Path until Release.
+func (s *Store) Use(ctx context.Context, name, id string) (*Use, error) {
+	u := &Use{s: s, name: name, id: id}
+	err := s.withVolume(name, func(m *meta) (err error) {
+		live, err := s.sweepUses(ctx, m)
+		if err != nil {
+			return err
+		}
+		if slices.Contains(live, id) {
+			return fmt.Errorf("volume %q: a use with the id %s is there already", name, id)
+		}
+		if u.lock, err = s.beginUse(m, id, false); err == nil {
+			err = u.mountIt(ctx, m, live)
+		}
+		if err != nil {
+			err = errors.Join(err, s.endUse(ctx, m, id))
+			u.unlock()
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+func (u *Use) unlock() {
+	if u.lock.f != nil {
+		u.lock.release()
+	}
+}
+
+func (u *Use) mountIt(ctx context.Context, m *meta, others []string) (err error) {
+	d, err := u.s.driver(ctx, m.Driver)
+	if err != nil {
+		return err
+	}
+	if d != nil {
+		u.path, err = d.Mount(ctx, m.Name, u.id)
+		return err
+	}
+	u.path, u.mount, err = u.s.mountLocal(ctx, m, others)
+	return err
+}
+
+// Path is where the volume's files are, as this process sees it.
+func (u *Use) Path() string {
+	if u.mount != nil {
+		return fmt.Sprintf("/proc/self/fd/%d", u.mount.file.Fd())
+	}
+	return u.path
+}
+
+// File is the volume as a mount in no tree, for whoever wants to put it in a
+// place itself (move_mount(2)); nil when it is at a path. It stays this use's.
+func (u *Use) File() *os.File {
+	if u.mount == nil {
+		return nil
+	}
+	return u.mount.file
+}
+
+// Release ends the use.
+func (u *Use) Release(ctx context.Context) error {
+	var errs []error
+	if u.mount != nil {
+		errs = append(errs, u.mount.close())
+		u.mount = nil
+	}
+	err := u.s.withVolume(u.name, func(m *meta) error {
+		if err := u.s.endUse(ctx, m, u.id); err != nil {
+			return err
+		}
+		u.unlock()
+		_, err := u.s.sweepUses(ctx, m)
+		return errors.Join(err, u.s.unmountIfUnused(m))
+	})
+	if !IsNotFound(err) {
+		errs = append(errs, err)
+	}
+	u.unlock() // what couldn't be ended is for a later command
+	return errors.Join(errs...)
+}
