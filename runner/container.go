@@ -13,6 +13,7 @@ import (
 
 	"unionfs/layerstore"
 	"unionfs/layerstore/driver"
+	"unionfs/volumes"
 )
 
 // Runner keeps the containers of a store. Its methods may be called from any
@@ -24,7 +25,7 @@ type Runner struct {
 	// RunDir is for sockets: short, and the user's own.
 	RunDir string
 	// Volumes keeps those of containers; nil for a runner that doesn't start any.
-	Volumes VolumeKeeper
+	Volumes *volumes.Store
 	// Warn gets a line for what is odd and goes on.
 	Warn func(line string)
 }

@@ -37,8 +37,8 @@ func (h *held) release() {
 func (m *monitor) openMounts(ctx context.Context) (*held, error) {
 	h := &held{}
 	for _, mount := range m.c.Spec.storage() {
-		i := slices.IndexFunc(m.plan.Mounts, func(p sandbox.Mount) bool { return path.Clean(p.Target) == path.Clean(mount.Target) })
-		if mount.Type == TmpfsMount || i < 0 {
+		place := m.planned(&mount)
+		if mount.Type == TmpfsMount || place == nil {
 			continue
 		}
 		file, err := m.open(ctx, &mount, h)
@@ -46,9 +46,18 @@ func (m *monitor) openMounts(ctx context.Context) (*held, error) {
 			h.release()
 			return nil, m.explain(&mount, err)
 		}
-		m.plan.Mounts[i].Fd = file
+		place.Fd = file
 	}
 	return h, nil
+}
+
+// planned is what the plan has of a mount.
+func (m *monitor) planned(mount *Mount) *sandbox.Mount {
+	i := slices.IndexFunc(m.plan.Mounts, func(p sandbox.Mount) bool { return path.Clean(p.Target) == path.Clean(mount.Target) })
+	if i < 0 {
+		return nil
+	}
+	return &m.plan.Mounts[i]
 }
 
 func (m *monitor) open(ctx context.Context, mount *Mount, h *held) (*os.File, error) {

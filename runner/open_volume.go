@@ -5,53 +5,28 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 
 	"golang.org/x/sys/unix"
 
 	"unionfs/volumes"
 )
 
-// VolumeKeeper is what the runner needs of who keeps volumes.
-type VolumeKeeper interface {
-	// Ensure makes a volume unless it is there.
-	Ensure(ctx context.Context, v NewVolume) error
-	// Use holds a volume for one run of a container, whose use has an id that no
-	// other has.
-	Use(ctx context.Context, name, id string) (VolumeUse, error)
-	// Get answers what driver keeps a volume, and where its files are.
-	Get(ctx context.Context, name string) (driver, mountpoint string, err error)
-	// Remove deletes a volume that nobody uses.
-	Remove(ctx context.Context, name string) error
-}
-
-// NewVolume says how a volume is made.
-type NewVolume struct {
-	Name, Driver    string
-	Options, Labels map[string]string
-	Anonymous       bool
-}
-
-// VolumeUse is a container's hold on a volume.
-type VolumeUse interface {
-	// Path is where its files are.
-	Path() string
-	// Fill has fill put something into a directory that becomes the volume, all
-	// or nothing, if the volume is new and nothing was ever put into it.
-	Fill(ctx context.Context, fill func(dir int) error) error
-	Release() error
-}
-
-// ensure makes a mount's volume where it may.
+// ensure makes a mount's volume where it may. One that is there may have any
+// driver unless one was asked for.
 func (r *Runner) ensure(ctx context.Context, m *Mount) error {
 	if r.Volumes == nil {
 		return errors.New("no store of volumes is open")
 	}
-	if m.NoCreate {
-		_, _, err := r.Volumes.Get(ctx, m.Source)
-		return err
+	if m.Driver == "" || m.NoCreate {
+		_, err := r.Volumes.Get(ctx, m.Source)
+		if m.NoCreate || !volumes.IsNotFound(err) {
+			return err
+		}
 	}
-	return r.Volumes.Ensure(ctx, NewVolume{Name: m.Source, Driver: m.Driver, Options: m.Options, Labels: m.Labels, Anonymous: m.Anonymous})
+	_, err := r.Volumes.Create(ctx, volumes.Request{
+		Name: m.Source, Driver: m.Driver, Options: m.Options, Labels: m.Labels, Anonymous: m.Anonymous,
+	})
+	return err
 }
 
 // MakeVolumes makes the volumes that a container's mounts name, unless they are
@@ -78,7 +53,7 @@ func (m *monitor) openVolume(ctx context.Context, mount *Mount, h *held) (*os.Fi
 		return nil, err
 	}
 	h.later(func() {
-		if err := use.Release(); err != nil {
+		if err := use.Release(context.WithoutCancel(ctx)); err != nil {
 			m.r.Warn(fmt.Sprintf("%s: %v", mount.title(), err))
 		}
 	})
@@ -93,10 +68,22 @@ func (m *monitor) openVolume(ctx context.Context, mount *Mount, h *held) (*os.Fi
 		if err != nil {
 			return nil, fmt.Errorf("the subpath %s: %w", mount.Subpath, err)
 		}
-		h.later(sync.OnceFunc(func() { unix.Close(fd) }))
+		h.later(func() { unix.Close(fd) })
 		place = fmt.Sprintf("/proc/self/fd/%d", fd)
 	}
+	if file := use.File(); file != nil && !mount.Overlay {
+		return m.handOver(mount, file, place)
+	}
 	return m.openPlace(ctx, mount, place, h)
+}
+
+// handOver takes a volume that is a mount in no tree already.
+func (m *monitor) handOver(mount *Mount, file *os.File, place string) (*os.File, error) {
+	if err := m.giveAway(mount, place); err != nil {
+		return nil, err
+	}
+	m.planned(mount).Subpath = mount.Subpath
+	return file, m.mapOwners(mount, file, false)
 }
 
 // useID tells a container's hold on a volume from all others, those of its other
@@ -134,21 +121,15 @@ func (m *monitor) fill(place string, dir int) error {
 	return copyTree(from, dir, layers.open)
 }
 
-// removeVolumes deletes the volumes that were made for a container alone and
-// that no other one has.
+// removeVolumes deletes the volumes that were made for a container alone, which
+// is gone, and that no other one has.
 func (r *Runner) removeVolumes(ctx context.Context, c *Container) {
 	for _, m := range c.Spec.Mounts {
 		if m.Type != VolumeMount || !m.Anonymous || r.Volumes == nil {
 			continue
 		}
-		users, err := r.VolumeUsers(m.Source)
-		if err == nil && (len(users) > 1 || len(users) == 1 && users[0] != c.nameOrID()) {
-			continue
-		}
 		var used *volumes.InUseError
-		if err == nil {
-			err = r.Volumes.Remove(ctx, m.Source)
-		}
+		err := r.Volumes.Remove(ctx, m.Source, false, r.VolumeUsers)
 		if err != nil && !volumes.IsNotFound(err) && !errors.As(err, &used) {
 			r.Warn(fmt.Sprintf("%s stays: %v", m.title(), err))
 		}

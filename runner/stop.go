@@ -119,13 +119,12 @@ func (r *Runner) Remove(ctx context.Context, c *Container, o RemoveOptions) erro
 	if err != nil {
 		return err
 	}
-	if o.Volumes {
-		// Before the container, which is all that knows of them.
-		r.removeVolumes(ctx, c)
-	}
 	err = d.Remove(ctx, c.Snapshot)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil // by its own monitor
+		err = nil // by its own monitor
+	}
+	if err == nil && o.Volumes {
+		r.removeVolumes(ctx, c)
 	}
 	return err
 }

@@ -208,6 +208,7 @@ func rmCommand(f *storeFlags) *cobra.Command {
 	}
 	cmd.Flags().BoolVarP(&o.Force, "force", "f", false, "kill those that run")
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "all containers")
+	cmd.Flags().BoolVarP(&o.Volumes, "volumes", "v", false, "also the volumes without a name that were made for them")
 	return cmd
 }
 

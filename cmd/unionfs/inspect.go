@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -47,7 +48,7 @@ func inspectCommand(f *storeFlags) *cobra.Command {
 			}
 			var rows []any
 			for _, what := range args {
-				row, err := inspect(s, what)
+				row, err := inspect(cmd.Context(), s, what)
 				if err != nil {
 					return err
 				}
@@ -64,7 +65,7 @@ func inspectCommand(f *storeFlags) *cobra.Command {
 }
 
 // inspect looks for an image first, then for a container or a snapshot.
-func inspect(s *shop, what string) (any, error) {
+func inspect(ctx context.Context, s *shop, what string) (any, error) {
 	img, err := s.Find(what)
 	if err == nil {
 		return inspectImage(s, &img.Image)
@@ -75,7 +76,7 @@ func inspect(s *shop, what string) (any, error) {
 	}
 	r := &runner.Runner{Store: s.Store, RunDir: runDir(), Warn: warn}
 	if c, err := r.Find(n.ID); err == nil {
-		return inspectContainer(s, &c)
+		return inspectContainer(ctx, s, &c)
 	}
 	return n, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -19,6 +20,7 @@ type containerInspect struct {
 	Driver  string
 	State   containerState
 	LogPath string
+	Mounts  []containerMount
 	// Spec is what was asked for; Config is the image's.
 	Spec   runner.Spec
 	Config v1.Config
@@ -36,10 +38,14 @@ type containerState struct {
 	FinishedAt time.Time
 }
 
-func inspectContainer(s *shop, c *runner.Container) (containerInspect, error) {
+func inspectContainer(ctx context.Context, s *shop, c *runner.Container) (containerInspect, error) {
+	volumes, err := s.volumeStore(0)
+	if err != nil {
+		return containerInspect{}, err
+	}
 	out := containerInspect{
 		ID: c.ID, Name: c.Name, Created: c.Created, Image: c.Image, Driver: c.Driver, LogPath: c.LogPath(),
-		Spec: c.Spec, Layers: c.Layers,
+		Mounts: containerMounts(ctx, volumes, c), Spec: c.Spec, Layers: c.Layers,
 		State: containerState{
 			Status: string(c.State.Status), Running: c.State.Status == runner.Running, OOMKilled: c.State.OOMKilled,
 			Pid: c.State.PID, ExitCode: c.State.ExitCode, Error: c.State.Error,

@@ -83,10 +83,14 @@ func createCommand(f *storeFlags) *cobra.Command {
 				return err
 			}
 			c, err := create(cmd.Context(), h, &r)
-			if err == nil {
-				fmt.Fprintln(cmd.OutOrStdout(), c.ID)
+			if err != nil {
+				return err
 			}
-			return err
+			if err := h.MakeVolumes(cmd.Context(), &c); err != nil {
+				return errors.Join(err, h.Remove(context.WithoutCancel(cmd.Context()), &c, runner.RemoveOptions{Volumes: true}))
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), c.ID)
+			return nil
 		},
 	}
 	r.add(cmd)

@@ -32,7 +32,11 @@ func (f *storeFlags) containers() (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &house{s, &runner.Runner{Store: s.Store, Driver: s.conf.StorageDriver, RunDir: runDir(), Warn: warn}}, nil
+	volumes, err := s.sweptVolumes()
+	if err != nil {
+		return nil, err
+	}
+	return &house{s, &runner.Runner{Store: s.Store, Driver: s.conf.StorageDriver, RunDir: runDir(), Volumes: volumes, Warn: warn}}, nil
 }
 
 // runDir is where the sockets of containers are.

@@ -44,6 +44,9 @@ func TestScripts(t *testing.T) {
 			"status":      cmdStatus,
 			"waitlog":     cmdWaitLog,
 			"killmonitor": cmdKillMonitor,
+			"database":    cmdDatabase,
+			"cupboard":    cmdCupboard,
+			"killafter":   cmdKillAfter,
 		},
 		RequireExplicitExec: true,
 	})
