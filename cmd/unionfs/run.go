@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -160,13 +161,32 @@ func runHere(ctx context.Context, h *house, c *runner.Container) error {
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals) // all that can be caught are the program's
 	defer signal.Stop(signals)
-	o.Started = func(r runner.Program) { go handOn(signals, r.Signal) }
-	st, err := h.Monitor(context.WithoutCancel(ctx), c, o)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	to := beforeStart(cancel)
+	o.Started = func(r runner.Program) { to.Store(&r.Signal) }
+	go handOn(signals, func(sig int) error { return (*to.Load())(sig) })
+	st, err := h.Monitor(ctx, c, o)
 	if err != nil {
 		say("%v", err)
 		return exitWith{st.ExitCode}
 	}
 	return ended(st.ExitCode)
+}
+
+// beforeStart takes the signals that come before there is a program: those that
+// ask to end give the start up, which may be waiting for a plugin.
+func beforeStart(giveUp func()) *atomic.Pointer[func(sig int) error] {
+	var to atomic.Pointer[func(sig int) error]
+	first := func(sig int) error {
+		switch unix.Signal(sig) {
+		case unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT:
+			giveUp()
+		}
+		return nil
+	}
+	to.Store(&first)
+	return &to
 }
 
 // ended is a program's exit code as an error.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -14,8 +15,11 @@ import (
 func (s *shop) volumeStore(patience time.Duration) (*volumes.Store, error) {
 	return volumes.Open(filepath.Join(s.Root(), "volumes"), volumes.Options{
 		Plugin: func(ctx context.Context, name string) (volumes.Driver, error) {
-			return plugin.Find(ctx, name, plugin.Patience(patience), plugin.Warn(warn))
+			return plugin.Find(ctx, name, plugin.Patience(patience), plugin.Warn(warn), plugin.Notice(func(err error) {
+				warn(fmt.Sprintf("%v: waiting for it", err))
+			}))
 		},
+		Unions: volumeUnions{s},
 		Shared: realRoot(),
 		Warn:   warn,
 	})
