@@ -162,7 +162,7 @@ func (s *Store) setFilled(m *meta) error {
 func isEmpty(dir string) (bool, error) {
 	names, err := namesIn(dir)
 	for _, name := range names {
-		if name != "lost+found" && !strings.HasPrefix(name, fillPrefix+fillReady) {
+		if name != "lost+found" && !strings.HasPrefix(name, fillPrefix) {
 			return false, err
 		}
 	}

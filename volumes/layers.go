@@ -176,16 +176,8 @@ func (s *Store) layersInUse() (map[string]bool, error) {
 		if err != nil {
 			return nil, fmt.Errorf("nothing is collected: %w", err)
 		}
-		if m.Stack != nil {
-			used[m.Stack.Top] = true
-			for _, id := range m.Stack.Layers {
-				used[id] = true
-			}
-		}
-		for _, snap := range m.Snapshots {
-			for _, id := range snap.Layers {
-				used[id] = true
-			}
+		for id := range m.layers() {
+			used[id] = true
 		}
 	}
 	return used, nil

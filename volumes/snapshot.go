@@ -240,5 +240,5 @@ func (s *Store) RemoveSnapshot(ctx context.Context, volume, name string) error {
 }
 
 func noSnapshot(volume, name string) error {
-	return fmt.Errorf("volume %q has no snapshot %q: unionfs volume snapshot ls %s lists them", volume, name, volume)
+	return fmt.Errorf("volume %q has no snapshot %q: unionfs volume snapshot --list %s lists them", volume, name, volume)
 }

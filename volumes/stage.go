@@ -88,10 +88,15 @@ func removeAll(path string) error {
 
 // namesIn lists a directory without its order meaning anything.
 func namesIn(dir string) ([]string, error) {
-	f, err := os.Open(dir)
+	fd, err := openDir(dir)
 	if err != nil {
-		return nil, err
+		return nil, &os.PathError{Op: "open", Path: dir, Err: err}
 	}
-	defer f.Close()
-	return f.Readdirnames(-1)
+	defer hostfs.Close(fd)
+	var names []string
+	err = hostfs.ReadDir(fd, nil, func(name []byte, _ uint64, _ uint8) error {
+		names = append(names, string(name))
+		return nil
+	})
+	return names, err
 }

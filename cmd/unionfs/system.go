@@ -222,11 +222,8 @@ func pruneContainers(cmd *cobra.Command, s *shop) error {
 	return nil
 }
 
-// confirm asks people; programs have said what they want by calling.
+// confirm asks whether all that is meant.
 func confirm(cmd *cobra.Command, all, containers bool) bool {
-	if !isTerminal(os.Stdin) {
-		return true
-	}
 	what := "images without a name"
 	if all {
 		what = "all images without a snapshot"
@@ -234,7 +231,15 @@ func confirm(cmd *cobra.Command, all, containers bool) bool {
 	if containers {
 		what = "containers that don't run, " + what
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "Remove %s, and layers that nothing needs? [y/N] ", what)
+	return agreed(cmd, fmt.Sprintf("Remove %s, and layers that nothing needs?", what))
+}
+
+// agreed asks people; programs have said what they want by calling.
+func agreed(cmd *cobra.Command, question string) bool {
+	if !isTerminal(os.Stdin) {
+		return true
+	}
+	fmt.Fprint(cmd.OutOrStdout(), question+" [y/N] ")
 	var answer string
 	_, _ = fmt.Fscanln(cmd.InOrStdin(), &answer)
 	return answer == "y" || answer == "Y" || answer == "yes"

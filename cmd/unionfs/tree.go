@@ -47,7 +47,7 @@ func storeCommands(f *storeFlags) []*cobra.Command {
 		pauseCommand(f, "unpause", "Let them go on", false),
 		waitCommand(f), execCommand(f), attachCommand(f), logsCommand(f), psCommand(f), topCommand(f), statsCommand(f),
 		rmCommand(f), renameCommand(f), cpCommand(f), monitorCommand(f),
-		snapshotCommand(f), systemCommand(f), infoCommand(f), unshareCommand(),
+		snapshotCommand(f), volumeCommand(f), volumeServerCommand(f), systemCommand(f), infoCommand(f), unshareCommand(),
 	}
 }
 

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"unionfs/volumes"
+)
+
+func volumeSnapshotCommand(f *storeFlags) *cobra.Command {
+	var o output
+	var list, copied bool
+	var remove string
+	cmd := &cobra.Command{
+		Use:   "snapshot VOLUME [NAME]",
+		Short: "Keep what a volume has now",
+		Long: `Keep what a volume has now, under a name (default: the time), which is printed.
+unionfs volume restore brings it back, unionfs volume clone makes a volume of it.
+
+Where the file system shares blocks between files (btrfs, xfs) a copy is made that
+takes no room. Elsewhere, when no container runs that has the volume, it becomes
+the lower layer of a union in which the volume goes on: at once, whatever its size.
+A volume that is in use is copied, and the containers that have it stand still
+meanwhile, so that a database finds there what it would find after a crash. --copy
+copies where a layer would do.`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := f.containers()
+			if err != nil {
+				return err
+			}
+			store := h.Runner.Volumes
+			switch {
+			case list:
+				v, err := store.Get(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return printSnapshots(cmd, &o, v.Snapshots)
+			case remove != "":
+				if err := store.RemoveSnapshot(cmd.Context(), args[0], remove); err != nil {
+					return err
+				}
+				fmt.Fprintln(cmd.OutOrStdout(), remove)
+				return nil
+			}
+			so := volumes.SnapshotOptions{Copy: copied, Still: h.still(cmd.Context())}
+			if len(args) > 1 {
+				so.Name = args[1]
+			}
+			snap, err := store.Snapshot(cmd.Context(), args[0], so)
+			if err == nil {
+				fmt.Fprintln(cmd.OutOrStdout(), snap.Name)
+			}
+			return err
+		},
+	}
+	o.add(cmd)
+	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "with --list: print names alone")
+	cmd.Flags().BoolVarP(&list, "list", "l", false, "list the volume's snapshots")
+	cmd.Flags().StringVar(&remove, "remove", "", "remove the snapshot of that name")
+	cmd.Flags().BoolVar(&copied, "copy", false, "copy, so that the volume stays a plain directory")
+	cmd.MarkFlagsMutuallyExclusive("list", "remove", "copy")
+	return cmd
+}
+
+func printSnapshots(cmd *cobra.Command, o *output, rows []volumes.Snapshot) error {
+	return printRows(cmd.OutOrStdout(), o, rows, func(n volumes.Snapshot) string { return n.Name }, []column[volumes.Snapshot]{
+		{"SNAPSHOT", func(n volumes.Snapshot) string { return n.Name }},
+		{"CREATED", func(n volumes.Snapshot) string { return ago(n.CreatedAt) }},
+		{"KIND", func(n volumes.Snapshot) string {
+			if n.Copied {
+				return "copy"
+			}
+			return "layers"
+		}},
+	})
+}
+
+func volumeCloneCommand(f *storeFlags) *cobra.Command {
+	var labels []string
+	cmd := &cobra.Command{
+		Use:   "clone VOLUME[@SNAPSHOT] NEW",
+		Short: "Make a volume with what another one has",
+		Long: `Make a volume with what another one has now, or had in a snapshot. It takes room
+for what is written to either from then on, where unionfs volume snapshot --help
+says so. The new volume's name is printed.`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			words, err := labelMap(labels)
+			if err != nil {
+				return err
+			}
+			h, err := f.containers()
+			if err != nil {
+				return err
+			}
+			v, err := h.Runner.Volumes.Clone(cmd.Context(), args[0], volumes.Request{Name: args[1], Labels: words}, h.still(cmd.Context()))
+			if err == nil {
+				fmt.Fprintln(cmd.OutOrStdout(), v.Name)
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringArrayVar(&labels, "label", nil, "KEY=VALUE, kept with it; may be repeated")
+	return cmd
+}
+
+func volumeRestoreCommand(f *storeFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "restore VOLUME SNAPSHOT",
+		Short: "Make a volume what it was in a snapshot",
+		Long: `Make a volume what it was in a snapshot. What was written since is gone, unless
+another snapshot has it. No container that runs may have the volume.`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := f.containers()
+			if err != nil {
+				return err
+			}
+			if err := h.Runner.Volumes.Restore(cmd.Context(), args[0], args[1]); err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), args[0])
+			return nil
+		},
+	}
+}
+
+// volumeUsage is a row of volume df.
+type volumeUsage struct {
+	Name    string    `json:"name"`
+	Driver  string    `json:"driver"`
+	Links   int       `json:"links"` // containers that have it
+	Size    int64     `json:"size"`
+	Shared  int64     `json:"shared"`
+	Created time.Time `json:"created"`
+}
+
+// volumeUsages is what each volume takes.
+func volumeUsages(cmd *cobra.Command, h *house) ([]volumeUsage, error) {
+	store, err := h.volumeStore(0)
+	if err != nil {
+		return nil, err
+	}
+	all, err := store.List(cmd.Context())
+	if err != nil {
+		return nil, err
+	}
+	weights, err := store.Usage(cmd.Context())
+	if err != nil {
+		return nil, err
+	}
+	var rows []volumeUsage
+	for _, v := range all {
+		by, err := h.VolumeUsers(v.Name)
+		if err != nil {
+			return nil, err
+		}
+		w := weights[v.Name]
+		rows = append(rows, volumeUsage{v.Name, v.Driver, len(by), w.Own, w.Shared, v.CreatedAt})
+	}
+	return rows, nil
+}
+
+func volumeUsageCommand(f *storeFlags) *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use:   "df",
+		Short: "Show what volumes take on disk",
+		Long: `Show what each volume takes in the store, its snapshots included. LINKS is how many
+containers have it; SHARED is what it has in common with other volumes. What plugins
+keep, and what is mounted from elsewhere, isn't in the store.`,
+		Args: noWords,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			h, err := f.containers()
+			if err != nil {
+				return err
+			}
+			rows, err := volumeUsages(cmd, h)
+			if err != nil {
+				return err
+			}
+			return printRows(cmd.OutOrStdout(), &o, rows, func(r volumeUsage) string { return r.Name }, []column[volumeUsage]{
+				{"VOLUME NAME", func(r volumeUsage) string { return r.Name }},
+				{"LINKS", func(r volumeUsage) string { return fmt.Sprint(r.Links) }},
+				{"SIZE", func(r volumeUsage) string { return size(r.Size) }},
+				{"SHARED", func(r volumeUsage) string { return size(r.Shared) }},
+			})
+		},
+	}
+	o.add(cmd)
+	return cmd
+}
+
+func volumePruneCommand(f *storeFlags) *cobra.Command {
+	var all, force bool
+	var filters []string
+	cmd := &cobra.Command{
+		Use:   "prune",
+		Short: "Remove volumes that no container has",
+		Long: `Remove volumes that no container has, stopped ones included: those without a name
+of their own, or all with --all. Filters: label=KEY[=VALUE], label!=KEY[=VALUE].`,
+		Args: noWords,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, word := range filters {
+				if !strings.HasPrefix(word, "label") {
+					return usagef("--filter=%s: there are label and label!", word)
+				}
+			}
+			h, err := f.containers()
+			if err != nil {
+				return err
+			}
+			question := "Remove volumes without a name that no container has?"
+			if all {
+				question = "Remove all volumes that no container has?"
+			}
+			if !force && !agreed(cmd, question) {
+				return nil
+			}
+			return pruneVolumes(cmd, h, all, filters)
+		},
+	}
+	cmd.Flags().BoolVarP(&all, "all", "a", false, "also volumes with names")
+	cmd.Flags().BoolVarP(&force, "force", "f", false, "don't ask")
+	cmd.Flags().StringArrayVar(&filters, "filter", nil, "KEY=VALUE; may be repeated")
+	return cmd
+}
+
+func pruneVolumes(cmd *cobra.Command, h *house, all bool, filters []string) error {
+	keep, err := volumeFilter(filters, h.VolumeUsers)
+	if err != nil {
+		return err
+	}
+	gone, err := h.Runner.Volumes.Prune(cmd.Context(), h.VolumeUsers, func(v *volumes.Volume) (bool, error) {
+		if !all && !v.Anonymous {
+			return false, nil
+		}
+		return keep(v)
+	})
+	if len(gone.Names) > 0 {
+		fmt.Fprintln(cmd.OutOrStdout(), "Deleted Volumes:")
+		for _, name := range gone.Names {
+			fmt.Fprintln(cmd.OutOrStdout(), name)
+		}
+		fmt.Fprintln(cmd.OutOrStdout())
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "Total reclaimed space: %s\n", size(gone.Bytes))
+	return err
+}

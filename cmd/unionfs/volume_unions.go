@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"unionfs/fs"
+	"unionfs/fs/union"
+	"unionfs/layerstore"
+	"unionfs/layerstore/layertar"
+	"unionfs/volumes"
+)
+
+// volumeUnions mounts the trees of volumes with our own union, and holds the
+// images that volumes are made of.
+type volumeUnions struct{ s *shop }
+
+// config is the mount of a volume's tree.
+func (u volumeUnions) config(t *volumes.Tree, target string) fs.Config {
+	cfg := fs.Config{
+		Target: target, FD: -1, Source: "unionfs-volume-" + t.Name, Log: warn,
+		Union: union.Config{Lower: t.Lowers, Upper: t.Upper, Work: t.Work, Quota: t.Quota, Warn: warn},
+	}
+	if u.s.IDs() == layertar.SingleID {
+		cfg.Union.XattrPermissions = 2
+		if unix.Geteuid() == 0 {
+			// As in the storage driver: others are nobody's here.
+			root := uint32(0)
+			cfg.Union.SquashUID, cfg.Union.SquashGID = &root, &root
+		}
+	}
+	return cfg
+}
+
+// detachPatience is how long a mount may take to end that nobody has any more.
+const detachPatience = 10 * time.Second
+
+func (u volumeUnions) Detach(_ context.Context, t volumes.Tree) (*os.File, func() error, error) {
+	srv, fd, err := fs.MountDetached(u.config(&t, "volume "+t.Name))
+	if err != nil {
+		return nil, nil, err
+	}
+	end := sync.OnceValue(func() error {
+		done := make(chan error, 1)
+		go func() { done <- srv.Wait() }()
+		select {
+		case err := <-done:
+			return err
+		case <-time.After(detachPatience):
+			return fmt.Errorf("volume %s is still mounted somewhere", t.Name)
+		}
+	})
+	return os.NewFile(uintptr(fd), t.Name), end, nil
+}
+
+// Hold makes a snapshot of the image, which keeps its layers from being
+// collected; nothing is ever written to it.
+func (u volumeUnions) Hold(_ context.Context, image, name string) error {
+	st, err := u.s.Begin()
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	img, err := u.s.Find(image)
+	if err != nil {
+		return err
+	}
+	if len(img.Layers) == 0 {
+		return fmt.Errorf("image %s has no layers", image)
+	}
+	if err := st.Hold(nil, img.Layers); err != nil {
+		return err
+	}
+	n := layerstore.Snapshot{
+		Name: name, Layers: img.Layers, Image: img.ID, Driver: "union",
+		Labels: map[string]string{"unionfs.holds": "for a volume: unionfs volume rm removes it"},
+	}
+	_, err = st.NewSnapshot(n, func(n *layerstore.Snapshot) error {
+		return errors.Join(os.Mkdir(n.Upper(), 0o755), os.Mkdir(n.Work(), 0o755))
+	})
+	var taken *layerstore.NameTakenError
+	if errors.As(err, &taken) {
+		return nil // by us, before
+	}
+	return err
+}
+
+func (u volumeUnions) Held(_ context.Context, name string) ([]string, error) {
+	n, err := u.held(name)
+	if err != nil {
+		return nil, err
+	}
+	return u.s.LowerDirs(n.Layers), nil
+}
+
+func (u volumeUnions) Root(_ context.Context, name string) (string, error) {
+	n, err := u.held(name)
+	if err != nil {
+		return "", err
+	}
+	return u.s.LayerDir(u.s.RootLayer(n.Layers)), nil
+}
+
+func (u volumeUnions) held(name string) (layerstore.Snapshot, error) {
+	n, err := u.s.Snapshot(name)
+	if err == nil && n.Name != name {
+		err = errors.New("there is another one only")
+	}
+	if err != nil {
+		return n, fmt.Errorf("the snapshot that holds the volume's image is gone: %w", err)
+	}
+	return n, nil
+}
+
+func (u volumeUnions) LetGo(_ context.Context, name string) error {
+	all, err := u.s.Snapshots()
+	if err != nil {
+		return err
+	}
+	for _, n := range all {
+		if n.Name == name {
+			return u.s.RemoveSnapshot(n.ID)
+		}
+	}
+	return nil
+}

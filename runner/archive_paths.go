@@ -1,0 +1,18 @@
+package runner
+
+import "io"
+
+// What Get, Put and Stat do for containers, for any directory that is a root: the
+// files of a volume, say. It may be in a mount that this process serves.
+
+// PackPath writes an archive of a path beneath the directory root.
+func PackPath(root int, name string, w io.Writer) error { return packBelow(root, name, w) }
+
+// UnpackPath unpacks an archive into a directory beneath the directory root.
+func UnpackPath(root int, dir string, in io.Reader) error { return unpackBelow(root, dir, in) }
+
+// StatPath tells what a path beneath the directory root is.
+func StatPath(root int, name string) (exists, dir bool) {
+	s := statBelow(root, name)
+	return s.Exists, s.Dir
+}
