@@ -28,8 +28,21 @@ func (d *asDriver) Create(ctx context.Context, name string, options map[string]s
 	return err
 }
 
-func (d *asDriver) Get(ctx context.Context, name string) (Info, error) {
-	v, err := d.s.Get(ctx, name)
+// ours reads a volume of our own driver. Those of plugins aren't there for our
+// clients, who are to ask the plugins themselves.
+func (d *asDriver) ours(name string) (Volume, error) {
+	m, err := d.s.readMeta(name)
+	if err != nil {
+		return Volume{}, err
+	}
+	if m.Driver != Local {
+		return Volume{}, &NotFoundError{name}
+	}
+	return d.s.ours(m)
+}
+
+func (d *asDriver) Get(_ context.Context, name string) (Info, error) {
+	v, err := d.ours(name)
 	if err != nil {
 		return Info{}, err
 	}
@@ -42,15 +55,22 @@ func (v *Volume) info() Info {
 	return Info{Name: v.Name, Mountpoint: v.Mountpoint, CreatedAt: v.CreatedAt, Status: v.Status}
 }
 
-func (d *asDriver) List(ctx context.Context) ([]Info, error) {
-	all, err := d.s.List(ctx)
+func (d *asDriver) List(context.Context) ([]Info, error) {
+	names, err := d.s.names()
+	if err != nil {
+		return nil, err
+	}
 	var out []Info
-	for i := range all {
-		if all[i].Driver == Local {
-			out = append(out, all[i].info())
+	for _, name := range names {
+		v, err := d.ours(name)
+		switch {
+		case err == nil:
+			out = append(out, v.info())
+		case !IsNotFound(err):
+			return nil, err
 		}
 	}
-	return out, err
+	return out, nil
 }
 
 func (d *asDriver) Mount(ctx context.Context, name, id string) (string, error) {
@@ -74,6 +94,9 @@ func (d *asDriver) Unmount(ctx context.Context, name, id string) error {
 }
 
 func (d *asDriver) Remove(ctx context.Context, name string) error {
+	if _, err := d.ours(name); err != nil {
+		return err
+	}
 	return d.s.Remove(ctx, name, false, d.users)
 }
 
