@@ -36,7 +36,7 @@ var arrows = map[string][]string{
 	"layerstore/registry":    {"layerstore"},
 	"layerstore/snapshotter": {"layerstore"},
 
-	"volumes":        {"fs/hostfs", "layerstore/layertar"},
+	"volumes":        {"fs/hostfs", "layerstore/layertar", "whiteout"},
 	"volumes/plugin": {"volumes"},
 
 	"runner":         {"layerstore", "layerstore/driver", "layerstore/layertar", "volumes", "runner/sandbox"},

@@ -3,7 +3,6 @@ package volumes
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 
 	"unionfs/fs/hostfs"
 	"unionfs/layerstore/layertar"
+	"unionfs/whiteout"
 )
 
 // importPrefix hides in a volume what is about to become its files.
@@ -20,7 +20,7 @@ const importPrefix = ".unionfs-import-"
 
 // Export writes what a use's volume has as an archive.
 func (u *Use) Export(ctx context.Context, w io.Writer) error {
-	fd, err := openDir(u.Path())
+	fd, err := openDir(u.dir())
 	if err != nil {
 		return &os.PathError{Op: "open", Path: u.Path(), Err: err}
 	}
@@ -35,7 +35,11 @@ func (u *Use) Export(ctx context.Context, w io.Writer) error {
 // What is done here may be in a mount that this process serves: os.Open, which
 // asks epoll(7) about what it opens, could wait for ever.
 func (u *Use) Import(ctx context.Context, in io.Reader) error {
-	place := u.Path()
+	place := u.dir()
+	var before unix.Statx_t
+	if err := hostfs.Statx(unix.AT_FDCWD, place, &before); err != nil {
+		return &os.PathError{Op: "statx", Path: place, Err: err}
+	}
 	if err := sweepImports(place); err != nil {
 		return err
 	}
@@ -52,15 +56,16 @@ func (u *Use) Import(ctx context.Context, in io.Reader) error {
 	_ = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
 	summary, err := u.unpack(ctx, fd, in)
 	if err == nil {
-		err = mergeChildren(aside, place)
-	}
-	if err == nil && summary.Root {
-		err = copyLook(aside, place)
+		err = merger{replace: true}.emptied(aside, place, summary.Root)
 	}
 	if err == nil {
 		err = u.s.noteFilled(u.name)
 	}
-	return errors.Join(err, removeAll(aside))
+	err = errors.Join(err, removeAll(aside))
+	if err != nil { // then it is as it was, its times too
+		_ = hostfs.Utimes(unix.AT_FDCWD, place, hostfs.Timespec(before.Atime), hostfs.Timespec(before.Mtime))
+	}
+	return err
 }
 
 // sweepImports removes what a killed import has left.
@@ -84,7 +89,10 @@ func sweepImports(place string) error {
 }
 
 func (u *Use) unpack(ctx context.Context, dir int, in io.Reader) (layertar.Summary, error) {
-	summary, err := layertar.Unpack(ctx, in, dir, layertar.UnpackOptions{Warn: u.s.warn})
+	// A volume isn't a layer: what looks like a mark is a file of that name, which
+	// is the form that marks have in aufs.
+	plain := whiteout.NewCodec(whiteout.FormatAufs, whiteout.User)
+	summary, err := layertar.Unpack(ctx, in, dir, layertar.UnpackOptions{Codec: plain, Warn: u.s.warn})
 	if err != nil {
 		return summary, err
 	}
@@ -97,52 +105,4 @@ func (u *Use) unpack(ctx context.Context, dir int, in io.Reader) (layertar.Summa
 // noteFilled keeps a volume from being filled from an image.
 func (s *Store) noteFilled(name string) error {
 	return s.withVolume(name, s.setFilled)
-}
-
-// merge moves what is in one directory into another, which may have some of it:
-// directories become one, other files are replaced.
-func merge(from, to string) error {
-	if err := mergeChildren(from, to); err != nil {
-		return err
-	}
-	return copyLook(from, to)
-}
-
-func mergeChildren(from, to string) error {
-	names, err := namesIn(from)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if err := mergeOne(filepath.Join(from, name), filepath.Join(to, name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func mergeOne(from, to string) error {
-	old, err := os.Lstat(to)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	if err == nil && old.IsDir() {
-		fresh, err := os.Lstat(from)
-		if err != nil {
-			return err
-		}
-		if fresh.IsDir() {
-			return merge(from, to)
-		}
-		return fmt.Errorf("%s is a directory, and in the archive it is none: remove it first", to)
-	}
-	if err == nil {
-		// rename(2) puts no directory in the place of a file.
-		if fresh, ferr := os.Lstat(from); ferr == nil && fresh.IsDir() {
-			if err := os.Remove(to); err != nil {
-				return err
-			}
-		}
-	}
-	return os.Rename(from, to)
 }

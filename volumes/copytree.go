@@ -49,11 +49,7 @@ func copyTree(ctx context.Context, from, to string, marks bool) error {
 // directory copies what is in a directory, and then what it is like: its times
 // are to be the source's.
 func (c *treeCopy) directory(src, dst int, name string) error {
-	var names []string
-	err := hostfs.ReadDir(src, nil, func(entry []byte, _ uint64, _ uint8) error {
-		names = append(names, string(entry))
-		return nil
-	})
+	names, err := namesOf(src)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func (u *Use) Fill(ctx context.Context, fill func(dir int) error) error {
 		if u.mount != nil && m.Stack != nil {
 			return u.fillServed(ctx, m, fill)
 		}
-		place, base, prefix := u.Path(), u.s.path(m.Name), ""
+		place, base, prefix := u.dir(), u.s.path(m.Name), ""
 		if u.s.hasOwnMount(m) {
 			base, prefix = place, fillPrefix
 		}
@@ -110,43 +110,31 @@ func (s *Store) fillAside(dir string, fill func(dir int) error) (touched bool, e
 	if err := hostfs.Utimes(unix.AT_FDCWD, dir, untouched, untouched); err != nil {
 		return false, err
 	}
-	d, err := os.Open(dir)
+	d, err := openDir(dir)
 	if err != nil {
+		return false, &os.PathError{Op: "open", Path: dir, Err: err}
+	}
+	defer hostfs.Close(d)
+	if err := fill(d); err != nil {
 		return false, err
 	}
-	defer d.Close()
-	if err := fill(int(d.Fd())); err != nil {
+	var st unix.Statx_t
+	if err := hostfs.Statx(d, "", &st); err != nil {
 		return false, err
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(int(d.Fd()), &st); err != nil {
-		return false, err
-	}
-	if st.Mtim == untouched {
+	if hostfs.Timespec(st.Mtime) == untouched {
 		return false, nil
 	}
-	return true, unix.Syncfs(int(d.Fd()))
+	return true, unix.Syncfs(d)
 }
 
-// finishFill moves what is ready into the volume.
+// finishFill moves what is ready into the volume. What another user has made there
+// meanwhile stays. After a crash in the middle the root's times are that day's.
 func (s *Store) finishFill(m *meta, ready, target string) error {
-	names, err := namesIn(ready)
-	if err != nil {
+	if err := (merger{}).emptied(ready, target, true); err != nil {
 		return err
 	}
-	for _, name := range names {
-		err := unix.Renameat2(unix.AT_FDCWD, filepath.Join(ready, name), unix.AT_FDCWD, filepath.Join(target, name), unix.RENAME_NOREPLACE)
-		if err != nil && err != unix.EEXIST { // made by another user meanwhile: theirs stays
-			return &os.LinkError{Op: "rename", Old: filepath.Join(ready, name), New: target, Err: err}
-		}
-	}
-	if err := copyLook(ready, target); err != nil {
-		return err
-	}
-	if err := s.setFilled(m); err != nil {
-		return err
-	}
-	return removeAll(ready)
+	return s.setFilled(m)
 }
 
 func (s *Store) setFilled(m *meta) error {

@@ -28,6 +28,8 @@ func copyLook(from, to string) error {
 	return nil
 }
 
+// openDir opens a directory whose last name isn't followed: volumes belong to
+// containers, who may put a symlink anywhere in them at any time.
 func openDir(path string) (int, error) {
 	return hostfs.Open(unix.AT_FDCWD, path, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 }

@@ -93,7 +93,11 @@ func namesIn(dir string) ([]string, error) {
 		return nil, &os.PathError{Op: "open", Path: dir, Err: err}
 	}
 	defer hostfs.Close(fd)
-	var names []string
+	return namesOf(fd)
+}
+
+// namesOf lists an open directory.
+func namesOf(fd int) (names []string, err error) {
 	err = hostfs.ReadDir(fd, nil, func(name []byte, _ uint64, _ uint8) error {
 		names = append(names, string(name))
 		return nil

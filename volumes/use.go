@@ -87,6 +87,9 @@ func (u *Use) Path() string {
 	return u.path
 }
 
+// dir is Path for those who don't follow a path's last name.
+func (u *Use) dir() string { return u.Path() + "/." }
+
 // File is the volume as a mount in no tree, for whoever wants to put it in a
 // place itself (move_mount(2)); nil when it is at a path. It stays this use's.
 func (u *Use) File() *os.File {

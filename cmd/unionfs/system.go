@@ -11,6 +11,7 @@ import (
 	"unionfs/layerstore"
 	"unionfs/layerstore/driver"
 	"unionfs/runner"
+	"unionfs/volumes"
 )
 
 func systemCommand(f *storeFlags) *cobra.Command {
@@ -123,17 +124,41 @@ func dfCommand(f *storeFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return tellUsage(cmd.OutOrStdout(), &o, u)
+			volumes, err := volumesRow(cmd, f)
+			if err != nil {
+				return err
+			}
+			return tellUsage(cmd.OutOrStdout(), &o, u, volumes)
 		},
 	}
 	o.add(cmd)
 	return cmd
 }
 
-func tellUsage(w io.Writer, o *output, u layerstore.Usage) error {
+// volumesRow sums the volumes up; those that no container has could be given back.
+func volumesRow(cmd *cobra.Command, f *storeFlags) (dfRow, error) {
+	row := dfRow{Type: "Local Volumes"}
+	h, err := f.containers()
+	if err != nil {
+		return row, err
+	}
+	all, err := volumeUsages(cmd, h)
+	for _, v := range all {
+		row.Total, row.Size = row.Total+1, row.Size+v.Size
+		if v.Links > 0 {
+			row.Active++
+		} else {
+			row.Reclaimable += v.Size
+		}
+	}
+	return row, err
+}
+
+func tellUsage(w io.Writer, o *output, u layerstore.Usage, volumes dfRow) error {
 	rows := []dfRow{
 		{"Images", u.Images.Count, u.Images.Active, u.Images.Size, u.Images.Reclaimable},
 		{"Snapshots", u.Snapshots.Count, u.Snapshots.Active, u.Snapshots.Size, u.Snapshots.Reclaimable},
+		volumes,
 		{"Partial downloads", u.Partial.Count, u.Partial.Active, u.Partial.Size, u.Partial.Reclaimable},
 	}
 	if o.json || o.format != "" {
@@ -154,28 +179,39 @@ func tellUsage(w io.Writer, o *output, u layerstore.Usage) error {
 }
 
 func pruneCommand(f *storeFlags) *cobra.Command {
-	var all, force, containers bool
+	var what pruned
+	var force bool
 	cmd := &cobra.Command{
 		Use:   "prune",
 		Short: "Remove what nobody needs",
 		Long: `Remove images without a name, or with --all every image that no container or
 snapshot was made from, and the layers, blobs and unfinished downloads that
-nothing needs; before that, with --containers, the containers that don't run.`,
+nothing needs; before that, with --containers, the containers that don't run, and
+with --volumes the volumes without a name of their own that no container has.`,
 		Args: noWords,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := f.open()
 			if err != nil {
 				return err
 			}
-			if !force && !confirm(cmd, all, containers) {
+			if !force && !agreed(cmd, what.question()) {
 				return nil
 			}
-			if containers {
+			if what.containers {
 				if err := pruneContainers(cmd, s); err != nil {
 					return err
 				}
 			}
-			gone, err := s.PruneImages(all)
+			if what.volumes {
+				h, err := f.containers()
+				if err != nil {
+					return err
+				}
+				if err := pruneVolumesToo(cmd, h); err != nil {
+					return err
+				}
+			}
+			gone, err := s.PruneImages(what.all)
 			for _, name := range gone.Untagged {
 				fmt.Fprintln(cmd.OutOrStdout(), "Untagged:", layerstore.Familiar(name))
 			}
@@ -189,9 +225,10 @@ nothing needs; before that, with --containers, the containers that don't run.`,
 			return driver.Collect(cmd.Context(), s.Store)
 		},
 	}
-	cmd.Flags().BoolVarP(&all, "all", "a", false, "also images that have names")
+	cmd.Flags().BoolVarP(&what.all, "all", "a", false, "also images that have names")
 	cmd.Flags().BoolVarP(&force, "force", "f", false, "don't ask")
-	cmd.Flags().BoolVar(&containers, "containers", false, "also containers that don't run, and what they wrote")
+	cmd.Flags().BoolVar(&what.volumes, "volumes", false, "also volumes without a name that no container has")
+	cmd.Flags().BoolVar(&what.containers, "containers", false, "also containers that don't run, and what they wrote")
 	return cmd
 }
 
@@ -222,16 +259,30 @@ func pruneContainers(cmd *cobra.Command, s *shop) error {
 	return nil
 }
 
-// confirm asks whether all that is meant.
-func confirm(cmd *cobra.Command, all, containers bool) bool {
+// pruned is what system prune removes beside what nobody can want.
+type pruned struct{ all, containers, volumes bool }
+
+func (p pruned) question() string {
 	what := "images without a name"
-	if all {
+	if p.all {
 		what = "all images without a snapshot"
 	}
-	if containers {
+	if p.volumes {
+		what = "volumes without a name that no container has, " + what
+	}
+	if p.containers {
 		what = "containers that don't run, " + what
 	}
-	return agreed(cmd, fmt.Sprintf("Remove %s, and layers that nothing needs?", what))
+	return fmt.Sprintf("Remove %s, and layers that nothing needs?", what)
+}
+
+func pruneVolumesToo(cmd *cobra.Command, h *house) error {
+	gone, err := h.Runner.Volumes.Prune(cmd.Context(), h.VolumeUsers, func(v *volumes.Volume) (bool, error) { return v.Anonymous, nil })
+	for _, name := range gone.Names {
+		fmt.Fprintln(cmd.OutOrStdout(), "Removed:", name)
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%d volumes removed, %s given back\n", len(gone.Names), size(gone.Bytes))
+	return err
 }
 
 // agreed asks people; programs have said what they want by calling.

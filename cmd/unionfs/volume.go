@@ -135,7 +135,10 @@ func eachVolume(cmd *cobra.Command, names []string, do func(name string) error) 
 }
 
 // still pauses the containers that have a volume, for as long as it is copied.
-func (h *house) still(ctx context.Context) volumes.Still {
+func (h *house) still(ctx context.Context, pause bool) volumes.Still {
+	if !pause {
+		return nil
+	}
 	return func(uses []string) (func(), error) {
 		var paused []*runner.Container
 		start := func() {
@@ -156,7 +159,7 @@ func (h *house) still(ctx context.Context) volumes.Still {
 			}
 			if err := h.Freeze(ctx, c, true); err != nil {
 				start()
-				return nil, fmt.Errorf("container %s can't be paused while its volume is copied: %w", c.ID, err)
+				return nil, fmt.Errorf("container %s has the volume, and can't be paused while that is copied: %w: stop it first, or copy while it writes with --pause=false", c.Short(), err)
 			}
 			paused = append(paused, c)
 		}

@@ -12,7 +12,7 @@ import (
 
 func volumeSnapshotCommand(f *storeFlags) *cobra.Command {
 	var o output
-	var list, copied bool
+	var list, copied, pause bool
 	var remove string
 	cmd := &cobra.Command{
 		Use:   "snapshot VOLUME [NAME]",
@@ -24,7 +24,8 @@ Where the file system shares blocks between files (btrfs, xfs) a copy is made th
 takes no room. Elsewhere, when no container runs that has the volume, it becomes
 the lower layer of a union in which the volume goes on: at once, whatever its size.
 A volume that is in use is copied, and the containers that have it stand still
-meanwhile, so that a database finds there what it would find after a crash. --copy
+meanwhile, so that a database finds there what it would find after a crash; with
+--pause=false they go on, and files of different moments may come together. --copy
 copies where a layer would do.`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -47,7 +48,7 @@ copies where a layer would do.`,
 				fmt.Fprintln(cmd.OutOrStdout(), remove)
 				return nil
 			}
-			so := volumes.SnapshotOptions{Copy: copied, Still: h.still(cmd.Context())}
+			so := volumes.SnapshotOptions{Copy: copied, Still: h.still(cmd.Context(), pause)}
 			if len(args) > 1 {
 				so.Name = args[1]
 			}
@@ -62,9 +63,14 @@ copies where a layer would do.`,
 	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "with --list: print names alone")
 	cmd.Flags().BoolVarP(&list, "list", "l", false, "list the volume's snapshots")
 	cmd.Flags().StringVar(&remove, "remove", "", "remove the snapshot of that name")
+	addPause(cmd, &pause)
 	cmd.Flags().BoolVar(&copied, "copy", false, "copy, so that the volume stays a plain directory")
 	cmd.MarkFlagsMutuallyExclusive("list", "remove", "copy")
 	return cmd
+}
+
+func addPause(cmd *cobra.Command, pause *bool) {
+	cmd.Flags().BoolVar(pause, "pause", true, "pause the containers that have the volume while it is copied")
 }
 
 func printSnapshots(cmd *cobra.Command, o *output, rows []volumes.Snapshot) error {
@@ -82,6 +88,7 @@ func printSnapshots(cmd *cobra.Command, o *output, rows []volumes.Snapshot) erro
 
 func volumeCloneCommand(f *storeFlags) *cobra.Command {
 	var labels []string
+	var pause bool
 	cmd := &cobra.Command{
 		Use:   "clone VOLUME[@SNAPSHOT] NEW",
 		Short: "Make a volume with what another one has",
@@ -98,7 +105,7 @@ says so. The new volume's name is printed.`,
 			if err != nil {
 				return err
 			}
-			v, err := h.Runner.Volumes.Clone(cmd.Context(), args[0], volumes.Request{Name: args[1], Labels: words}, h.still(cmd.Context()))
+			v, err := h.Runner.Volumes.Clone(cmd.Context(), args[0], volumes.Request{Name: args[1], Labels: words}, h.still(cmd.Context(), pause))
 			if err == nil {
 				fmt.Fprintln(cmd.OutOrStdout(), v.Name)
 			}
@@ -106,6 +113,7 @@ says so. The new volume's name is printed.`,
 		},
 	}
 	cmd.Flags().StringArrayVar(&labels, "label", nil, "KEY=VALUE, kept with it; may be repeated")
+	addPause(cmd, &pause)
 	return cmd
 }
 
