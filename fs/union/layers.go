@@ -175,6 +175,12 @@ func realPath(option, path string) (string, error) {
 	if err != nil {
 		return "", layerError(option, path, err)
 	}
+	// What is reached through /proc/self/fd may be in no tree, or in one that
+	// names don't lead to: it is inside nothing then.
+	var named, given unix.Stat_t
+	if unix.Stat(abs, &named) == nil && unix.Stat(path, &given) == nil && (named.Dev != given.Dev || named.Ino != given.Ino) {
+		return filepath.Clean(path), nil
+	}
 	return abs, nil
 }
 
