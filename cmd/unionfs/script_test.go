@@ -100,9 +100,12 @@ func programs(t *testing.T) string {
 }
 
 // condition tells the scripts who runs them: "root" is user 0 in any user
-// namespace, "initial" says that it is the machine's own.
+// namespace, "initial" says that it is the machine's own, "machine" is both.
 func condition(name string) (bool, error) {
 	switch name {
+	case "machine":
+		initial, err := condition("initial")
+		return initial && os.Geteuid() == 0, err
 	case "root":
 		return os.Geteuid() == 0, nil
 	case "initial":
