@@ -1,6 +1,7 @@
 package volumes
 
 import (
+	"context"
 	"os"
 	"strings"
 
@@ -75,7 +76,30 @@ func (s *Store) sweepStage(name string) error {
 		return err
 	}
 	defer l.release()
+	if err := s.letGoStaged(name); err != nil {
+		return err
+	}
 	return removeAll(s.path(name))
+}
+
+// letGoStaged ends the holding of images whose layers never got their places.
+func (s *Store) letGoStaged(stage string) error {
+	ids, err := namesIn(s.path(stage))
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if _, err := os.Lstat(s.path(stage, id, imageFile)); err != nil {
+			continue
+		}
+		if s.o.Unions == nil {
+			return errNoUnions
+		}
+		if err := s.o.Unions.LetGo(context.Background(), holdName(id)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // removeAll removes a tree, entering no other mount.
