@@ -84,7 +84,9 @@ func (s *Store) beginUse(m *meta, id string, lasts bool) (lock, error) {
 	if lasts {
 		rec.Lasts, rec.Boot = true, bootID()
 	}
-	if err := writeJSON(path, rec); err != nil {
+	// Of our own volumes nothing is used any more after a crash of the machine,
+	// but a plugin may be on another one.
+	if err := writeWhole(path, rec, m.Driver != Local); err != nil {
 		return lock{}, err
 	}
 	if lasts {

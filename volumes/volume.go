@@ -105,6 +105,15 @@ func readJSON(path string, v any) error {
 
 // writeJSON replaces a file, so that a crash leaves the old or the new.
 func writeJSON(path string, v any) error {
+	if err := writeWhole(path, v, true); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// writeWhole replaces a file, so that the death of this process leaves the old or
+// the new; lasting is for the machine's.
+func writeWhole(path string, v any, lasting bool) error {
 	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err
@@ -115,7 +124,7 @@ func writeJSON(path string, v any) error {
 	}
 	defer os.Remove(f.Name()) // gone already when all went well
 	_, err = f.Write(append(data, '\n'))
-	if err == nil {
+	if err == nil && lasting {
 		err = f.Sync() // the rename must not reach the disk before the bytes
 	}
 	if cerr := f.Close(); err == nil {
@@ -123,9 +132,6 @@ func writeJSON(path string, v any) error {
 	}
 	if err == nil {
 		err = os.Rename(f.Name(), path)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(path))
 	}
 	return err
 }

@@ -38,8 +38,8 @@ type inspectRootFS struct {
 func inspectCommand(f *storeFlags) *cobra.Command {
 	var o output
 	cmd := &cobra.Command{
-		Use:   "inspect IMAGE|CONTAINER|SNAPSHOT…",
-		Short: "Show all that is known of images, containers and snapshots, as JSON",
+		Use:   "inspect IMAGE|CONTAINER|SNAPSHOT|VOLUME…",
+		Short: "Show all that is known of images, containers, snapshots and volumes, as JSON",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := f.open()
@@ -64,7 +64,8 @@ func inspectCommand(f *storeFlags) *cobra.Command {
 	return cmd
 }
 
-// inspect looks for an image first, then for a container or a snapshot.
+// inspect looks for an image first, then for a container or a snapshot, then for a
+// volume.
 func inspect(ctx context.Context, s *shop, what string) (any, error) {
 	img, err := s.Find(what)
 	if err == nil {
@@ -72,6 +73,9 @@ func inspect(ctx context.Context, s *shop, what string) (any, error) {
 	}
 	n, serr := s.Snapshot(what)
 	if serr != nil {
+		if v, verr := inspectVolume(ctx, s, what); verr == nil {
+			return v, nil
+		}
 		return nil, err
 	}
 	r := &runner.Runner{Store: s.Store, RunDir: runDir(), Warn: warn}

@@ -124,7 +124,7 @@ func dfCommand(f *storeFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			volumes, err := volumesRow(cmd, f)
+			volumes, err := volumesRow(cmd, s)
 			if err != nil {
 				return err
 			}
@@ -136,13 +136,9 @@ func dfCommand(f *storeFlags) *cobra.Command {
 }
 
 // volumesRow sums the volumes up; those that no container has could be given back.
-func volumesRow(cmd *cobra.Command, f *storeFlags) (dfRow, error) {
+func volumesRow(cmd *cobra.Command, s *shop) (dfRow, error) {
 	row := dfRow{Type: "Local Volumes"}
-	h, err := f.containers()
-	if err != nil {
-		return row, err
-	}
-	all, err := volumeUsages(cmd, h)
+	all, err := volumeUsages(cmd, s)
 	for _, v := range all {
 		row.Total, row.Size = row.Total+1, row.Size+v.Size
 		if v.Links > 0 {
@@ -203,11 +199,7 @@ with --volumes the volumes without a name of their own that no container has.`,
 				}
 			}
 			if what.volumes {
-				h, err := f.containers()
-				if err != nil {
-					return err
-				}
-				if err := pruneVolumesToo(cmd, h); err != nil {
+				if err := pruneVolumesToo(cmd, s); err != nil {
 					return err
 				}
 			}
@@ -276,8 +268,12 @@ func (p pruned) question() string {
 	return fmt.Sprintf("Remove %s, and layers that nothing needs?", what)
 }
 
-func pruneVolumesToo(cmd *cobra.Command, h *house) error {
-	gone, err := h.Runner.Volumes.Prune(cmd.Context(), h.VolumeUsers, func(v *volumes.Volume) (bool, error) { return v.Anonymous, nil })
+func pruneVolumesToo(cmd *cobra.Command, s *shop) error {
+	store, err := s.sweptVolumes()
+	if err != nil {
+		return err
+	}
+	gone, err := store.Prune(cmd.Context(), s.volumeUsers(), func(v *volumes.Volume) (bool, error) { return v.Anonymous, nil })
 	for _, name := range gone.Names {
 		fmt.Fprintln(cmd.OutOrStdout(), "Removed:", name)
 	}

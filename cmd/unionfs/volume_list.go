@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -190,18 +191,11 @@ func volumeInspectCommand(f *storeFlags) *cobra.Command {
 			}
 			rows := []volumeInspect{}
 			for _, name := range args {
-				v, err := h.Runner.Volumes.Get(cmd.Context(), name)
+				v, err := inspectVolume(cmd.Context(), h.shop, name)
 				if err != nil {
 					return err
 				}
-				by, err := h.VolumeUsers(name)
-				if err != nil {
-					return err
-				}
-				rows = append(rows, volumeInspect{
-					v.CreatedAt, v.Driver, v.Labels, v.Mountpoint, v.Name, v.Options, v.Scope, v.Status,
-					v.Anonymous, by, v.Uses, v.Leaked, v.Snapshots,
-				})
+				rows = append(rows, v)
 			}
 			if o.format == "" || o.format == "json" {
 				return printJSON(cmd.OutOrStdout(), rows)
@@ -211,6 +205,22 @@ func volumeInspectCommand(f *storeFlags) *cobra.Command {
 	}
 	o.add(cmd)
 	return cmd
+}
+
+func inspectVolume(ctx context.Context, s *shop, name string) (volumeInspect, error) {
+	store, err := s.volumeStore(0)
+	if err != nil {
+		return volumeInspect{}, err
+	}
+	v, err := store.Get(ctx, name)
+	if err != nil {
+		return volumeInspect{}, err
+	}
+	by, err := s.volumeUsers()(name)
+	return volumeInspect{
+		v.CreatedAt, v.Driver, v.Labels, v.Mountpoint, v.Name, v.Options, v.Scope, v.Status,
+		v.Anonymous, by, v.Uses, v.Leaked, v.Snapshots,
+	}, err
 }
 
 // optionMap reads -o KEY=VALUE.

@@ -19,7 +19,7 @@ func (s *shop) volumeStore(patience time.Duration) (*volumes.Store, error) {
 				warn(fmt.Sprintf("%v: waiting for it", err))
 			}))
 		},
-		Unions: volumeUnions{s},
+		Unions: s.volumeUnions(),
 		Shared: realRoot(),
 		Warn:   warn,
 	})

@@ -21,6 +21,16 @@ import (
 // images that volumes are made of.
 type volumeUnions struct{ s *shop }
 
+// volumeUnions is nil where no union can be mounted.
+func (s *shop) volumeUnions() volumes.Unions {
+	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	_ = unix.Close(fd) // nothing was done with it
+	return volumeUnions{s}
+}
+
 // config is the mount of a volume's tree.
 func (u volumeUnions) config(t *volumes.Tree, target string) fs.Config {
 	cfg := fs.Config{
