@@ -39,7 +39,7 @@ var verbs = []string{
 	"image", "images", "tag", "rmi", "inspect", "history", "tree", "diff", "squash", "commit",
 	"run", "create", "start", "stop", "restart", "kill", "pause", "unpause", "wait", "exec", "attach", "logs",
 	"ps", "top", "stats", "rm", "rename", "cp", monitorWord,
-	"snapshot", "volume", volumeServerWord, "system", "info", "unshare",
+	"snapshot", "volume", volumeServerWord, "system", "info", "unshare", "bench", benchWorkerWord,
 }
 
 // globals are the flags that may stand before a command.

@@ -26,7 +26,7 @@ func newTree() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%v; try %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(mountCommand(), umountCommand(), versionCommand())
+	root.AddCommand(mountCommand(), umountCommand(), versionCommand(), benchCommand(), benchWorkerCommand())
 	var store storeFlags
 	store.add(root)
 	root.AddCommand(storeCommands(&store)...)

@@ -1,0 +1,164 @@
+package bench
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"math"
+)
+
+//go:embed report.html
+var page string
+
+var pageTemplate = template.Must(template.New("report").Parse(page))
+
+// WriteHTML writes the report as one page that needs nothing else.
+func (r *Report) WriteHTML(w io.Writer) error {
+	return pageTemplate.Execute(w, r.view())
+}
+
+// The chart's width in pixels, and where its bars begin and end.
+const (
+	barsFrom = 190
+	barsTo   = 760
+	barStep  = 18
+)
+
+// pageView is what the page shows.
+type pageView struct {
+	Title    string
+	Facts    [][2]string
+	Means    chart
+	Charts   []chart
+	Sizes    []Size
+	Excluded []exclusion
+}
+
+// chart is one group of bars.
+type chart struct {
+	Name, What, Caches string
+	Height             int
+	// OneAt is where a ratio of 1 is, 0 when the bars are no ratios.
+	OneAt int
+	Bars  []bar
+}
+
+// bar is one target's. Low and High are the ends of its interval.
+type bar struct {
+	Target, Text, Title  string
+	Y, TextY, MidY       int
+	Width                int
+	X, Low, High, LabelX int
+	Class                string
+}
+
+type exclusion struct{ Workload, Target, Why string }
+
+func (r *Report) view() pageView {
+	low, high := r.loads()
+	v := pageView{Title: fmt.Sprintf("unionfs bench, %s, load %.2f to %.2f", r.Started.UTC().Format("2006-01-02"), low, high), Facts: r.facts()}
+	for _, size := range SizeList() {
+		size.Default = r.Sizes[size.Name]
+		v.Sizes = append(v.Sizes, size)
+	}
+	v.Means = r.meansChart()
+	for _, row := range r.Workloads {
+		if c := row.chart(r.Base); len(c.Bars) > 0 {
+			v.Charts = append(v.Charts, c)
+		}
+		for _, c := range row.Cells {
+			if why := c.why(); why != "" {
+				v.Excluded = append(v.Excluded, exclusion{row.Name, c.Target, why})
+			}
+		}
+	}
+	return v
+}
+
+func (r *Report) meansChart() chart {
+	c := chart{Name: "geometric mean", What: "of all ratios to " + r.Base}
+	for _, m := range r.Means {
+		c.Bars = append(c.Bars, bar{Target: m.Target, Class: class(m.Target, r.Base),
+			Text:  fmt.Sprintf("%s of %d workloads, worst %s %s", m.Ratio, m.Count, m.Worst, significant(m.WorstRatio)),
+			Title: fmt.Sprintf("%.3f, 95%% in %.3f to %.3f", m.Ratio.Value, m.Ratio.Low, m.Ratio.High)})
+		c.place()
+	}
+	c.scaleTo(r.intervals(), 1)
+	return c
+}
+
+func (r *Report) intervals() (all []Interval) {
+	for _, m := range r.Means {
+		all = append(all, m.Ratio)
+	}
+	return all
+}
+
+// chart of one workload: ratios where there are any, else the measures.
+func (row *WorkloadRow) chart(base string) chart {
+	c := chart{Name: row.Name, What: row.What, Caches: row.Caches}
+	var all []Interval
+	for _, cell := range row.Cells {
+		if len(cell.Samples) == 0 {
+			continue
+		}
+		measure := measureText(cell.Median, row.Unit)
+		interval, text := Interval{cell.Median, cell.Min, cell.Max}, measure
+		if cell.Ratio != nil {
+			interval, text = *cell.Ratio, fmt.Sprintf("%s (%s)", cell.Ratio, measure)
+		}
+		all = append(all, interval)
+		c.Bars = append(c.Bars, bar{Target: cell.Target, Text: text, Class: class(cell.Target, base),
+			Title: fmt.Sprintf("median %s, MAD %s, %s to %s, %d runs. %s", measure, measureText(cell.Deviation, row.Unit),
+				measureText(cell.Min, row.Unit), measureText(cell.Max, row.Unit), len(cell.Samples), cell.extraText())})
+		c.place()
+	}
+	if b := row.cell(base); b == nil || len(b.Samples) == 0 {
+		c.scaleTo(all, 0)
+		return c
+	}
+	c.scaleTo(all, 1)
+	return c
+}
+
+// place gives the newest bar its line.
+func (c *chart) place() {
+	b := &c.Bars[len(c.Bars)-1]
+	b.Y = (len(c.Bars) - 1) * barStep
+	b.TextY, b.MidY = b.Y+12, b.Y+7
+	c.Height = len(c.Bars)*barStep + 4
+}
+
+// scaleTo gives the bars their lengths, with a line at one unless that is 0.
+func (c *chart) scaleTo(all []Interval, one float64) {
+	most := one
+	for _, i := range all {
+		most = math.Max(most, math.Max(i.High, i.Value))
+	}
+	if most == 0 {
+		most = 1
+	}
+	const room = barsTo - barsFrom
+	at := func(v float64) int { return barsFrom + int(math.Round(v/most*room)) }
+	if one > 0 {
+		c.OneAt = at(one)
+	}
+	for i, interval := range all {
+		b := &c.Bars[i]
+		b.X, b.Width = barsFrom, max(1, at(interval.Value)-barsFrom)
+		b.Low, b.High = at(interval.Low), at(interval.High)
+		b.LabelX = max(b.X+b.Width, b.High) + 6
+	}
+}
+
+// class is the colour of a target's bars.
+func class(target, base string) string {
+	switch {
+	case target == base:
+		return "base"
+	case len(target) >= 7 && target[:7] == "unionfs" && target != "unionfs-fuse":
+		return "ours"
+	}
+	return "other"
+}
