@@ -59,7 +59,7 @@ func (s *Store) createClone(ctx context.Context, st *stage, m *meta, from, snap 
 		}
 		switch {
 		case s.mayPutTop(src, st, &SnapshotOptions{}, live):
-			if err := s.putTop(st, src, nil); err != nil {
+			if err := s.putTop(ctx, st, src, nil); err != nil {
 				return err
 			}
 			return s.cloneLayers(ctx, st, m, src.Stack.Layers, false)

@@ -206,13 +206,3 @@ func (st *stage) sharesBlocks() bool {
 	}
 	return hostfs.Clone(int(b.Fd()), int(a.Fd())) == nil
 }
-
-// syncMount brings what is written to a mount to who serves it.
-func syncMount(dir string) error {
-	fd, err := openDir(dir)
-	if err != nil {
-		return &os.PathError{Op: "open", Path: dir, Err: err}
-	}
-	defer hostfs.Close(fd)
-	return unix.Syncfs(fd)
-}

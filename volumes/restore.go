@@ -63,7 +63,7 @@ func (s *Store) restoreLayers(ctx context.Context, st *stage, m *meta, snap *Sna
 	if s.o.Unions == nil {
 		return errNoUnions
 	}
-	if err := s.unmountUnused(m); err != nil {
+	if err := s.quiet(ctx, m); err != nil {
 		return err
 	}
 	like, err := s.rootOf(ctx, snap.Layers)

@@ -85,7 +85,7 @@ func (s *Store) freeze(ctx context.Context, st *stage, m *meta, o *SnapshotOptio
 		return snap, err
 	}
 	if s.mayPutTop(m, st, o, live) {
-		return snap, s.putTop(st, m, &snap)
+		return snap, s.putTop(ctx, st, m, &snap)
 	}
 	return snap, s.copyTop(ctx, st, m, o, live, &snap)
 }
@@ -101,8 +101,8 @@ func (s *Store) mayPutTop(m *meta, st *stage, o *SnapshotOptions, live []string)
 
 // putTop makes what a volume has a frozen layer, with a new top above, and notes
 // the snapshot, if it is one.
-func (s *Store) putTop(st *stage, m *meta, snap *Snapshot) error {
-	if err := s.unmountUnused(m); err != nil {
+func (s *Store) putTop(ctx context.Context, st *stage, m *meta, snap *Snapshot) error {
+	if err := s.quiet(ctx, m); err != nil {
 		return err
 	}
 	top, err := st.stageTop(s.fillTarget(m))
@@ -209,8 +209,7 @@ func (s *Store) copyTop(ctx context.Context, st *stage, m *meta, o *SnapshotOpti
 // copyStill copies a volume's top while nobody writes.
 func (s *Store) copyStill(ctx context.Context, st *stage, m *meta) (id string, err error) {
 	if m.Stack != nil {
-		// What is written to a served mount may still be in the page cache.
-		if err := syncMount(s.path(m.Name, dataDir)); err != nil {
+		if err := s.bringHome(m); err != nil {
 			return "", err
 		}
 	}
