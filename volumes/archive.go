@@ -40,7 +40,7 @@ func (u *Use) Import(ctx context.Context, in io.Reader) error {
 	if err := hostfs.Statx(unix.AT_FDCWD, place, &before); err != nil {
 		return &os.PathError{Op: "statx", Path: place, Err: err}
 	}
-	if err := sweepImports(place); err != nil {
+	if err := u.noteImport(true); err != nil {
 		return err
 	}
 	aside, err := os.MkdirTemp(place, importPrefix)
@@ -58,10 +58,10 @@ func (u *Use) Import(ctx context.Context, in io.Reader) error {
 	if err == nil {
 		err = merger{replace: true}.emptied(aside, place, summary.Root)
 	}
-	if err == nil {
-		err = u.s.noteFilled(u.name)
-	}
 	err = errors.Join(err, removeAll(aside))
+	if err == nil {
+		err = u.noteImport(false)
+	}
 	if err != nil { // then it is as it was, its times too
 		_ = hostfs.Utimes(unix.AT_FDCWD, place, hostfs.Timespec(before.Atime), hostfs.Timespec(before.Mtime))
 	}
@@ -89,6 +89,11 @@ func sweepImports(place string) error {
 }
 
 func (u *Use) unpack(ctx context.Context, dir int, in io.Reader) (layertar.Summary, error) {
+	if hasOneID() {
+		owned := ownedByUs(in)
+		defer owned.Close()
+		in = owned
+	}
 	// A volume isn't a layer: what looks like a mark is a file of that name, which
 	// is the form that marks have in aufs.
 	plain := whiteout.NewCodec(whiteout.FormatAufs, whiteout.User)
@@ -102,7 +107,15 @@ func (u *Use) unpack(ctx context.Context, dir int, in io.Reader) (layertar.Summa
 	return summary, unix.Syncfs(dir)
 }
 
-// noteFilled keeps a volume from being filled from an image.
-func (s *Store) noteFilled(name string) error {
-	return s.withVolume(name, s.setFilled)
+// noteImport notes that an import is under way, or is done: then the volume won't
+// be filled from an image. Should two go on at once, the note goes with the first:
+// what the other leaves when it is killed is swept by the next import.
+func (u *Use) noteImport(begins bool) error {
+	return u.s.withVolume(u.name, func(m *meta) error {
+		if err := sweepImports(u.dir()); err != nil {
+			return err
+		}
+		m.Importing, m.Filled = begins, m.Filled || !begins
+		return u.s.writeMeta(m)
+	})
 }

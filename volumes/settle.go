@@ -4,7 +4,10 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // settle finishes what a process that died left half done in a volume. The
@@ -27,6 +30,28 @@ func (s *Store) settle(m *meta) error {
 		return err
 	}
 	return s.finishFill(m, s.path(m.Name, fillReady), s.fillTarget(m))
+}
+
+// tidy finishes what dead processes left half done among a volume's own files, at
+// place. The caller has the volume locked, and is its only user.
+func (s *Store) tidy(m *meta, place string) error {
+	if m.Importing {
+		if err := sweepImports(place); err != nil {
+			return err
+		}
+		m.Importing = false
+		if err := s.writeMeta(m); err != nil {
+			return err
+		}
+	}
+	if m.Filled || !s.hasOwnMount(m) {
+		return nil
+	}
+	err := removeAll(filepath.Join(place, fillPrefix+fillNew))
+	if errors.Is(err, unix.EROFS) {
+		return nil // nothing can have been left
+	}
+	return err
 }
 
 // removeTemporary removes the files of writeJSON that never got their names.

@@ -76,6 +76,9 @@ func (u *Use) mountIt(ctx context.Context, m *meta, others []string) (err error)
 		return err
 	}
 	u.path, u.mount, err = u.s.mountLocal(ctx, m, others)
+	if err == nil && len(others) == 0 {
+		err = u.s.tidy(m, u.dir())
+	}
 	return err
 }
 

@@ -65,9 +65,9 @@ func volumeImportCommand(f *storeFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "import VOLUME FILE|-",
 		Short: "Put the files of a tar into a volume",
-		Long: `Put the files of a tar (- is standard input) into a volume that is there, beside
-what it has and in the place of what has the same names. A damaged tar changes
-nothing.`,
+		Long: `Put the files of a tar (plain, gzip or zstd; - is standard input) into a volume that
+is there, beside what it has and in the place of what has the same names. A damaged
+tar changes nothing.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h, err := f.containers()
@@ -79,7 +79,12 @@ nothing.`,
 				return err
 			}
 			defer in.Close()
-			return h.withVolume(cmd.Context(), args[0], func(u *volumes.Use) error { return u.Import(cmd.Context(), in) })
+			plain, err := layerstore.Decompress(in)
+			if err != nil {
+				return fmt.Errorf("%s: %w", args[1], err)
+			}
+			defer plain.Close()
+			return h.withVolume(cmd.Context(), args[0], func(u *volumes.Use) error { return u.Import(cmd.Context(), plain) })
 		},
 	}
 }
