@@ -74,7 +74,7 @@ func TestImportMerges(t *testing.T) {
 	if err := u.Import(ctx, bytes.NewReader(bad)); err == nil || !strings.Contains(err.Error(), "file is a directory") {
 		t.Errorf("a file in the place of a directory: %v", err)
 	}
-	for _, broken := range [][]byte{nil, good[:1800], []byte("nonsense")} {
+	for _, broken := range [][]byte{nil, good[:1538], []byte("nonsense")} {
 		if err := u.Import(ctx, bytes.NewReader(broken)); err == nil {
 			t.Errorf("%d bytes were imported", len(broken))
 		}
