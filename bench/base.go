@@ -28,7 +28,7 @@ func baseKind(s *shed) string {
 	if s.opts.generated() != "" {
 		return "generated"
 	}
-	return "debian " + s.opts.Release
+	return "debian without devices " + s.opts.Release
 }
 
 // makeBase makes a Debian root file system, or where that can't be something
@@ -51,7 +51,19 @@ func makeBase(ctx context.Context, s *shed, path string) error {
 	if err := tool(ctx, "", argv...); err != nil {
 		return fmt.Errorf("%w (--generate makes a tree without a network, --lower DIR takes yours)", err)
 	}
-	return nil
+	return emptyFolder(filepath.Join(path, "dev"))
+}
+
+// emptyFolder takes the device nodes away, as images have none: no user
+// namespace may copy them.
+func emptyFolder(dir string) error {
+	entries, err := os.ReadDir(dir)
+	for _, entry := range entries {
+		if err == nil {
+			err = os.RemoveAll(filepath.Join(dir, entry.Name()))
+		}
+	}
+	return err
 }
 
 // aptOptions is a file with how this machine's apt reaches its mirror.

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"slices"
 )
 
 //go:embed report.html
@@ -32,7 +33,7 @@ type pageView struct {
 	Means    chart
 	Charts   []chart
 	Sizes    []Size
-	Excluded []exclusion
+	Excluded []reason
 }
 
 // chart is one group of bars.
@@ -53,8 +54,6 @@ type bar struct {
 	Class                string
 }
 
-type exclusion struct{ Workload, Target, Why string }
-
 func (r *Report) view() pageView {
 	low, high := r.loads()
 	v := pageView{Title: fmt.Sprintf("unionfs bench, %s, load %.2f to %.2f", r.Started.UTC().Format("2006-01-02"), low, high), Facts: r.facts()}
@@ -64,23 +63,19 @@ func (r *Report) view() pageView {
 	}
 	v.Means = r.meansChart()
 	for _, row := range r.Workloads {
-		if c := row.chart(r.Base); len(c.Bars) > 0 {
+		if c := r.chart(row); len(c.Bars) > 0 {
 			v.Charts = append(v.Charts, c)
 		}
-		for _, c := range row.Cells {
-			if why := c.why(); why != "" {
-				v.Excluded = append(v.Excluded, exclusion{row.Name, c.Target, why})
-			}
-		}
 	}
+	v.Excluded = r.reasons()
 	return v
 }
 
 func (r *Report) meansChart() chart {
 	c := chart{Name: "geometric mean", What: "of all ratios to " + r.Base}
 	for _, m := range r.Means {
-		c.Bars = append(c.Bars, bar{Target: m.Target, Class: class(m.Target, r.Base),
-			Text:  fmt.Sprintf("%s of %d workloads, worst %s %s", m.Ratio, m.Count, m.Worst, significant(m.WorstRatio)),
+		c.Bars = append(c.Bars, bar{Target: m.Target, Class: r.class(m.Target),
+			Text:  fmt.Sprintf("%s of %d workloads, worst %s %s", m.Ratio.text(r.Repeat), m.Count, m.Worst, significant(m.WorstRatio)),
 			Title: fmt.Sprintf("%.3f, 95%% in %.3f to %.3f", m.Ratio.Value, m.Ratio.Low, m.Ratio.High)})
 		c.place()
 	}
@@ -96,7 +91,7 @@ func (r *Report) intervals() (all []Interval) {
 }
 
 // chart of one workload: ratios where there are any, else the measures.
-func (row *WorkloadRow) chart(base string) chart {
+func (r *Report) chart(row WorkloadRow) chart {
 	c := chart{Name: row.Name, What: row.What, Caches: row.Caches}
 	var all []Interval
 	for _, cell := range row.Cells {
@@ -106,15 +101,15 @@ func (row *WorkloadRow) chart(base string) chart {
 		measure := measureText(cell.Median, row.Unit)
 		interval, text := Interval{cell.Median, cell.Min, cell.Max}, measure
 		if cell.Ratio != nil {
-			interval, text = *cell.Ratio, fmt.Sprintf("%s (%s)", cell.Ratio, measure)
+			interval, text = *cell.Ratio, fmt.Sprintf("%s (%s)", cell.Ratio.text(len(cell.Samples)), measure)
 		}
 		all = append(all, interval)
-		c.Bars = append(c.Bars, bar{Target: cell.Target, Text: text, Class: class(cell.Target, base),
-			Title: fmt.Sprintf("median %s, MAD %s, %s to %s, %d runs. %s", measure, measureText(cell.Deviation, row.Unit),
-				measureText(cell.Min, row.Unit), measureText(cell.Max, row.Unit), len(cell.Samples), cell.extraText())})
+		c.Bars = append(c.Bars, bar{Target: cell.Target, Text: text, Class: r.class(cell.Target),
+			Title: fmt.Sprintf("median %s, MAD %s, %s to %s, %d runs. server %s. %s", measure, measureText(cell.Deviation, row.Unit),
+				measureText(cell.Min, row.Unit), measureText(cell.Max, row.Unit), len(cell.Samples), cell.serverText(), cell.extraText())})
 		c.place()
 	}
-	if b := row.cell(base); b == nil || len(b.Samples) == 0 {
+	if b := row.cell(r.Base); b == nil || len(b.Samples) == 0 {
 		c.scaleTo(all, 0)
 		return c
 	}
@@ -153,11 +148,11 @@ func (c *chart) scaleTo(all []Interval, one float64) {
 }
 
 // class is the colour of a target's bars.
-func class(target, base string) string {
+func (r *Report) class(target string) string {
 	switch {
-	case target == base:
+	case target == r.Base:
 		return "base"
-	case len(target) >= 7 && target[:7] == "unionfs" && target != "unionfs-fuse":
+	case slices.ContainsFunc(r.Targets, func(t Target) bool { return t.Ours && t.Name == target }):
 		return "ours"
 	}
 	return "other"

@@ -175,3 +175,15 @@ func (r *Report) loads() (low, high float64) {
 	}
 	return low, high
 }
+
+// Failed tells whether something went wrong on a target that is ours.
+func (r *Report) Failed() bool {
+	for _, t := range r.Targets {
+		for _, row := range r.Workloads {
+			if c := row.cell(t.Name); t.Ours && c != nil && c.Failed != "" {
+				return true
+			}
+		}
+	}
+	return false
+}

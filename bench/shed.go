@@ -14,7 +14,6 @@ import (
 // made from, and never written again.
 type shed struct {
 	dir   string
-	base  string
 	sizes Sizes
 	opts  *Options
 	made  map[string]found

@@ -14,10 +14,13 @@ import (
 // has its measures themselves, and what couldn't be measured and why.
 func (r *Report) WriteTable(w io.Writer) error {
 	for _, line := range r.facts() {
-		fmt.Fprintf(w, "%-12s %s\n", line[0]+":", line[1])
+		fmt.Fprintf(w, "%-24s %s\n", line[0]+":", line[1])
 	}
 	fmt.Fprintln(w)
 	if err := r.writeRatios(w); err != nil {
+		return err
+	}
+	if err := r.writeServers(w); err != nil {
 		return err
 	}
 	r.writeExtras(w)
@@ -36,7 +39,7 @@ func (r *Report) facts() [][2]string {
 		{"lower tree", r.Lower},
 		{"load", fmt.Sprintf("%.2f to %.2f (the bench itself makes some of it)", low, high)},
 		{"time", fmt.Sprintf("%s, %v", r.Started.UTC().Format("2006-01-02 15:04 UTC"), r.Ended.Sub(r.Started).Round(time.Second))},
-		{"method", fmt.Sprintf("medians of %d interleaved runs; ratios to %s, less is better; ± is half of the bootstrap's 95 %% interval", r.Repeat, r.Base)},
+		{"method", r.method()},
 	}
 	for _, t := range r.Targets {
 		text := t.What
@@ -49,6 +52,14 @@ func (r *Report) facts() [][2]string {
 		facts = append(facts, [2]string{t.Name, text})
 	}
 	return facts
+}
+
+func (r *Report) method() string {
+	text := fmt.Sprintf("medians of %d interleaved runs; ratios to %s, less is better", r.Repeat, r.Base)
+	if r.Repeat < 3 {
+		return text + "; too few runs to tell how sure they are"
+	}
+	return text + "; ± is half of the bootstrap's 95 % interval"
 }
 
 func (r *Report) writeRatios(w io.Writer) error {
@@ -101,7 +112,7 @@ func (row *WorkloadRow) ratioText(target string) string {
 	case c.Failed != "":
 		return "FAILED"
 	case c.Ratio != nil:
-		return c.Ratio.String()
+		return c.Ratio.text(len(c.Samples))
 	}
 	return row.measure(target)
 }
@@ -111,11 +122,14 @@ func (r *Report) meanText(target string) string {
 	if i < 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%s of %d", r.Means[i].Ratio, r.Means[i].Count)
+	return fmt.Sprintf("%s of %d", r.Means[i].Ratio.text(r.Repeat), r.Means[i].Count)
 }
 
-// String is "1.23 ±0.04".
-func (i Interval) String() string {
+// text is "1.23 ±0.04"; fewer than three runs tell of no interval.
+func (i Interval) text(runs int) string {
+	if runs < 3 {
+		return significant(i.Value)
+	}
 	return fmt.Sprintf("%s ±%s", significant(i.Value), significant((i.High-i.Low)/2))
 }
 
@@ -144,13 +158,46 @@ func measureText(v float64, unit string) string {
 	return significant(v) + " " + unit
 }
 
-// writeExtras writes the further measures, and what servers took.
+// writeServers writes what servers took: processor time during the run, and
+// resident memory at its end.
+func (r *Report) writeServers(w io.Writer) error {
+	var served []string
+	for _, t := range r.Targets {
+		if slices.ContainsFunc(r.Workloads, func(row WorkloadRow) bool { c := row.cell(t.Name); return c != nil && c.ServerMemory > 0 }) {
+			served = append(served, t.Name)
+		}
+	}
+	if len(served) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w, "\nprocessor time of servers during a run, and their resident memory at its end:")
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(t, "WORKLOAD\t"+strings.ToUpper(strings.Join(served, "\t")))
+	for _, row := range r.Workloads {
+		words := []string{row.Name}
+		for _, name := range served {
+			words = append(words, row.cell(name).serverText())
+		}
+		fmt.Fprintln(t, strings.Join(words, "\t"))
+	}
+	return t.Flush()
+}
+
+func (c *Cell) serverText() string {
+	if c == nil || c.ServerMemory == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f s %.1f MiB", c.ServerCPU, float64(c.ServerMemory)/(1<<20))
+}
+
+// writeExtras writes the further measures of those workloads that have some.
 func (r *Report) writeExtras(w io.Writer) {
-	fmt.Fprintln(w, "\nprocessor time and memory of servers, further measures (medians):")
+	title := "\nfurther measures:\n"
 	for _, row := range r.Workloads {
 		for _, c := range row.Cells {
 			if text := c.extraText(); text != "" {
-				fmt.Fprintf(w, "  %-16s %-24s %s\n", row.Name, c.Target, text)
+				fmt.Fprintf(w, "%s  %-16s %-24s %s\n", title, row.Name, c.Target, text)
+				title = ""
 			}
 		}
 	}
@@ -158,32 +205,48 @@ func (r *Report) writeExtras(w io.Writer) {
 
 func (c *Cell) extraText() string {
 	var words []string
-	if c.ServerMemory > 0 {
-		words = append(words, fmt.Sprintf("server %.2f s, %.1f MiB", c.ServerCPU, float64(c.ServerMemory)/(1<<20)))
-	}
 	for _, name := range slices.Sorted(maps.Keys(c.Extra)) {
 		words = append(words, fmt.Sprintf("%s %s", name, significant(c.Extra[name])))
 	}
 	return strings.Join(words, ", ")
 }
 
-// writeReasons writes why there is no measure. What is true of a target
-// altogether stands with the target.
-func (r *Report) writeReasons(w io.Writer) {
+// reason is why something wasn't measured on some targets.
+type reason struct {
+	Workload, Why string
+	Targets       []string
+}
+
+// reasons are all, the same one of several targets once. What is true of a
+// target altogether stands with the target.
+func (r *Report) reasons() (all []reason) {
 	missing := map[string]string{}
 	for _, t := range r.Targets {
 		missing[t.Name] = t.Missing
 	}
-	title := "\nnot measured:\n"
 	for _, row := range r.Workloads {
+		first := len(all)
 		for _, c := range row.Cells {
 			why := c.why()
 			if why == "" || why == missing[c.Target] {
 				continue
 			}
-			fmt.Fprintf(w, "%s  %-16s %-24s %s\n", title, row.Name, c.Target, why)
-			title = ""
+			i := slices.IndexFunc(all[first:], func(o reason) bool { return o.Why == why })
+			if i < 0 {
+				i = len(all) - first
+				all = append(all, reason{Workload: row.Name, Why: why})
+			}
+			all[first+i].Targets = append(all[first+i].Targets, c.Target)
 		}
+	}
+	return all
+}
+
+func (r *Report) writeReasons(w io.Writer) {
+	title := "\nnot measured:\n"
+	for _, why := range r.reasons() {
+		fmt.Fprintf(w, "%s  %-16s %s (%s)\n", title, why.Workload, why.Why, strings.Join(why.Targets, ", "))
+		title = ""
 	}
 }
 
@@ -192,11 +255,4 @@ func (c *Cell) why() string {
 		return "FAILED: " + c.Failed
 	}
 	return c.Refused
-}
-
-// Failed tells whether anything that should run went wrong.
-func (r *Report) Failed() bool {
-	return slices.ContainsFunc(r.Workloads, func(row WorkloadRow) bool {
-		return slices.ContainsFunc(row.Cells, func(c Cell) bool { return c.Failed != "" })
-	})
 }

@@ -15,6 +15,8 @@ type Target struct {
 	Version string `json:"version,omitempty"`
 	// Missing says why the target can't work here; "" when it can.
 	Missing string `json:"missing,omitempty"`
+	// Ours says that it is the product: what fails there is our fault.
+	Ours bool `json:"ours,omitempty"`
 	// Native targets mount nothing: they are a directory with a copy.
 	Native bool `json:"native,omitempty"`
 	// Namespace runs everything as root of a fresh user namespace.

@@ -80,7 +80,7 @@ func overlayLike(name, program string, options []string) bench.Target {
 
 func oursTarget(name, program string, options []string) bench.Target {
 	return bench.Target{
-		Name: name, What: "unionfs" + optionsText(options), Missing: missingProgram(program), Version: programVersion(program),
+		Name: name, What: "unionfs" + optionsText(options), Ours: true, Missing: missingProgram(program), Version: programVersion(program),
 		Mount: []string{program, "mount", "-o", overlayOptions(options), "{mount}"},
 		Engine: &bench.Engine{Name: "unionfs run",
 			Prepare: [][]string{{program, "--root", "{dir}/store", "import", "{tar}", "bench"}},
@@ -115,19 +115,21 @@ func podman(words ...string) *bench.Engine {
 	call := slices.Concat([]string{"podman", "--root", "{dir}/root", "--runroot", "{dir}/run", "--storage-driver", "overlay"}, words,
 		[]string{"--cgroup-manager", "cgroupfs", "--events-backend", "file"})
 	return &bench.Engine{Name: "podman", Missing: missingProgram("podman"),
-		Prepare: [][]string{append(slices.Clone(call), "import", "{tar}", "bench")},
+		Prepare: [][]string{{"sh", "-c", oneHierarchy}, append(slices.Clone(call), "import", "{tar}", "bench")},
 		Start: append(slices.Clone(call), "run", "--rm", "--network", "none", "--log-driver", "k8s-file",
 			"--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024", "bench", "true"),
 		Clear: [][]string{append(slices.Clone(call), "system", "reset", "--force")},
 	}
 }
 
+// oneHierarchy helps crun, which doesn't take a second hierarchy of cgroups
+// beside the first: in the worker's own mounts it can be taken away.
+const oneHierarchy = "umount /sys/fs/cgroup/unified 2>/dev/null || true\n"
+
 // bareRuntime starts a container in the lower tree itself: what is left when
-// there is no image and no union. crun doesn't take a second hierarchy of
-// cgroups beside the first; in the worker's own mounts it can be taken away.
+// there is no image and no union.
 func bareRuntime() *bench.Engine {
-	script := `umount /sys/fs/cgroup/unified 2>/dev/null || true
-mkdir -p {dir}/bundle
+	script := oneHierarchy + `mkdir -p {dir}/bundle
 cd {dir}/bundle
 crun spec
 sed -i 's,"terminal": true,"terminal": false,; s,"sh","/bin/true",; s,"path": "rootfs","path": "{rootfs}",' config.json`
