@@ -55,6 +55,9 @@ func (s *Store) restoreDirectory(ctx context.Context, st *stage, m *meta, snap *
 	if err != nil {
 		return false, &os.PathError{Op: "exchange the data", Path: data, Err: err}
 	}
+	if err := syncDir(s.path(m.Name)); err != nil {
+		return true, err
+	}
 	return true, s.setFilled(m)
 }
 

@@ -164,6 +164,15 @@ func (s *Store) settleMove(m *meta) error {
 	if err := os.Mkdir(data, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
+	// It must not be forgotten before it has reached the disk.
+	if m.Move.Freeze != "" {
+		if err := syncDir(s.path(layersDir, m.Move.Freeze)); err != nil {
+			return err
+		}
+	}
+	if err := syncDir(s.path(m.Name)); err != nil {
+		return err
+	}
 	m.Move = move{}
 	return s.writeMeta(m)
 }

@@ -96,7 +96,7 @@ func (s *Store) detachStack(ctx context.Context, m *meta) (*detached, error) {
 func awaitServer(ctx context.Context, name, path string) error {
 	for deadline := time.Now().Add(serverPatience); isHeld(path); {
 		if time.Now().After(deadline) {
-			return fmt.Errorf("volume %q is still served to somebody who has its files open", name)
+			return fmt.Errorf("volume %q is still served to somebody who has its files open, or is mounted in another mount namespace: end that first", name)
 		}
 		select {
 		case <-ctx.Done():

@@ -192,6 +192,9 @@ func removeSnapshot(ctx context.Context, s *shop, what string) error {
 	if err != nil {
 		return err
 	}
+	if n.Labels[holdLabel] != "" {
+		return fmt.Errorf("snapshot %s holds an image of which a volume is made: it goes with that (unionfs volume rm)", n.Name)
+	}
 	d, err := driver.Of(n, s.Store)
 	if err != nil {
 		return err

@@ -158,6 +158,9 @@ func (h *house) still(ctx context.Context, pause bool) volumes.Still {
 				continue
 			}
 			if err := h.Freeze(ctx, c, true); err != nil {
+				if now, ferr := h.Runner.Find(c.ID); ferr != nil || now.State.Status != runner.Running {
+					continue // it has just ended
+				}
 				start()
 				return nil, fmt.Errorf("container %s has the volume, and can't be paused while that is copied: %w: stop it first, or copy while it writes with --pause=false", c.Short(), err)
 			}

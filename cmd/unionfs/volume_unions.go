@@ -69,6 +69,9 @@ func (u volumeUnions) Detach(_ context.Context, t volumes.Tree) (*os.File, func(
 	return os.NewFile(uintptr(fd), t.Name), end, nil
 }
 
+// holdLabel marks snapshots that only hold an image.
+const holdLabel = "unionfs.holds"
+
 // Hold makes a snapshot of the image, which keeps its layers from being
 // collected; nothing is ever written to it.
 func (u volumeUnions) Hold(_ context.Context, image, name string) error {
@@ -89,7 +92,7 @@ func (u volumeUnions) Hold(_ context.Context, image, name string) error {
 	}
 	n := layerstore.Snapshot{
 		Name: name, Layers: img.Layers, Image: img.ID, Driver: "union",
-		Labels: map[string]string{"unionfs.holds": "for a volume: unionfs volume rm removes it"},
+		Labels: map[string]string{holdLabel: "for a volume"},
 	}
 	_, err = st.NewSnapshot(n, func(n *layerstore.Snapshot) error {
 		return errors.Join(os.Mkdir(n.Upper(), 0o755), os.Mkdir(n.Work(), 0o755))
