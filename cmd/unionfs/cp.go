@@ -40,10 +40,7 @@ standard output, or read from standard input into a directory.`,
 			if err != nil {
 				return err
 			}
-			if from.container != "" {
-				return copyOut(cmd, h, &c, from.path, to.path)
-			}
-			return copyIn(cmd, h, &c, from.path, to.path)
+			return copyBetween(cmd, inContainer{cmd.Context(), h, &c}, from, to)
 		},
 	}
 	cmd.Flags().BoolP("archive", "a", false, "keep owners: what is done anyway, where it can be")
@@ -63,10 +60,39 @@ func parseCopy(word string) place {
 	return place{container, inside}
 }
 
-// copyOut writes what is at a path of the container to a local one.
-func copyOut(cmd *cobra.Command, h *house, c *runner.Container, from, to string) error {
+// files are those of a container, or of a volume.
+type files interface {
+	get(path string, w io.Writer) error
+	put(dir string, r io.Reader) error
+	stat(path string) (exists, dir bool, err error)
+}
+
+type inContainer struct {
+	ctx context.Context
+	h   *house
+	c   *runner.Container
+}
+
+func (in inContainer) get(path string, w io.Writer) error { return in.h.Get(in.ctx, in.c, path, w) }
+
+func (in inContainer) put(dir string, r io.Reader) error { return in.h.Put(in.ctx, in.c, dir, r) }
+
+func (in inContainer) stat(path string) (exists, dir bool, err error) {
+	return in.h.Stat(in.ctx, in.c, path)
+}
+
+// copyBetween copies out of files or into them: one of both places is there.
+func copyBetween(cmd *cobra.Command, in files, from, to place) error {
+	if from.container != "" {
+		return copyOut(cmd, in, from.path, to.path)
+	}
+	return copyIn(cmd, in, from.path, to.path)
+}
+
+// copyOut writes what is at a path of files to a local one.
+func copyOut(cmd *cobra.Command, in files, from, to string) error {
 	if to == "-" {
-		return toFile(cmd.OutOrStdout(), "", func(w io.Writer) error { return h.Get(cmd.Context(), c, from, w) })
+		return toFile(cmd.OutOrStdout(), "", func(w io.Writer) error { return in.get(from, w) })
 	}
 	if fi, err := os.Stat(to); err == nil && fi.IsDir() && !strings.HasSuffix(from, "/.") {
 		to = filepath.Join(to, path.Base(path.Clean("/"+from)))
@@ -74,7 +100,7 @@ func copyOut(cmd *cobra.Command, h *house, c *runner.Container, from, to string)
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := h.Get(cmd.Context(), c, from, w)
+		err := in.get(from, w)
 		w.CloseWithError(err)
 		done <- err
 	}()
@@ -151,28 +177,25 @@ func unpackEntry(root *os.Root, name string, h *tar.Header, body io.Reader) erro
 	return nil
 }
 
-// copyIn puts a local path, or an archive from standard input, into a
-// container.
-func copyIn(cmd *cobra.Command, h *house, c *runner.Container, from, to string) error {
-	ctx := cmd.Context()
+// copyIn puts a local path, or an archive from standard input, into files.
+func copyIn(cmd *cobra.Command, in files, from, to string) error {
 	if from == "-" {
-		return h.Put(ctx, c, to, cmd.InOrStdin())
+		return in.put(to, cmd.InOrStdin())
 	}
-	dir, name, err := targetIn(ctx, h, c, from, to)
+	dir, name, err := targetIn(in, from, to)
 	if err != nil {
 		return err
 	}
 	r, w := io.Pipe()
 	go func() { w.CloseWithError(packFrom(from, name, w)) }()
-	err = h.Put(ctx, c, dir, r)
+	err = in.put(dir, r)
 	r.CloseWithError(io.ErrClosedPipe) // ends a packing that nobody reads
 	return err
 }
 
-// targetIn says into which directory of the container the copy goes, under which
-// name.
-func targetIn(ctx context.Context, h *house, c *runner.Container, from, to string) (dir, name string, err error) {
-	exists, isDir, err := h.Stat(ctx, c, to)
+// targetIn says into which directory of files the copy goes, under which name.
+func targetIn(in files, from, to string) (dir, name string, err error) {
+	exists, isDir, err := in.stat(to)
 	if err != nil {
 		return "", "", err
 	}
@@ -183,7 +206,7 @@ func targetIn(ctx context.Context, h *house, c *runner.Container, from, to strin
 	case isDir:
 		return to, base, nil
 	case !exists && strings.HasSuffix(to, "/"):
-		return "", "", fmt.Errorf("%s: no such directory in the container", to)
+		return "", "", fmt.Errorf("%s: no such directory there", to)
 	}
 	clean := path.Clean("/" + to)
 	return path.Dir(clean), path.Base(clean), nil

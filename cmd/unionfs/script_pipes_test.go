@@ -15,10 +15,7 @@ import (
 // descriptor it never heard of, and wants the end of all three soon after the
 // command's own. podman and containerd wait like that.
 func cmdEOF(ts *testscript.TestScript, _ bool, args []string) {
-	path, err := exec.LookPath(args[0])
-	if err != nil {
-		path = lookIn(ts.Getenv("PATH"), args[0])
-	}
+	path := lookIn(ts.Getenv("PATH"), args[0])
 	cmd := &exec.Cmd{Path: path, Args: args, Dir: ts.MkAbs("."), Env: []string{"PATH=" + ts.Getenv("PATH")}}
 	var ends []*os.File
 	var ours []*os.File

@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -107,75 +104,20 @@ standard input into a directory.`,
 				return err
 			}
 			return h.withVolumeRoot(cmd.Context(), from.container+to.container, func(root int) error {
-				if from.container != "" {
-					return copyOutOf(cmd, root, from.path, to.path)
-				}
-				return copyInto(cmd, root, from.path, to.path)
+				return copyBetween(cmd, belowRoot(root), from, to)
 			})
 		},
 	}
 }
 
-// copyOutOf writes what is at a path below root to a local one.
-func copyOutOf(cmd *cobra.Command, root int, from, to string) error {
-	if to == "-" {
-		return toFile(cmd.OutOrStdout(), "", func(w io.Writer) error { return runner.PackPath(root, from, w) })
-	}
-	if fi, err := os.Stat(to); err == nil && fi.IsDir() && !strings.HasSuffix(from, "/.") {
-		to = filepath.Join(to, path.Base(path.Clean("/"+from)))
-	}
-	return piped(func(w io.Writer) error { return runner.PackPath(root, from, w) }, func(r io.Reader) error {
-		if err := unpackTo(to, r); err != nil {
-			return err
-		}
-		_, err := io.Copy(io.Discard, r) // what pads the archive
-		return err
-	})
-}
+// belowRoot are files below an open directory.
+type belowRoot int
 
-// copyInto puts a local path, or an archive from standard input, below root.
-func copyInto(cmd *cobra.Command, root int, from, to string) error {
-	if from == "-" {
-		return runner.UnpackPath(root, to, cmd.InOrStdin())
-	}
-	exists, isDir := runner.StatPath(root, to)
-	dir, name, err := copyTarget(exists, isDir, from, to)
-	if err != nil {
-		return err
-	}
-	return piped(func(w io.Writer) error { return packFrom(from, name, w) }, func(r io.Reader) error {
-		return runner.UnpackPath(root, dir, r)
-	})
-}
+func (r belowRoot) get(path string, w io.Writer) error { return runner.PackPath(int(r), path, w) }
 
-// copyTarget says into which directory the copy goes, under which name.
-func copyTarget(exists, isDir bool, from, to string) (dir, name string, err error) {
-	base := filepath.Base(filepath.Clean(from))
-	switch {
-	case isDir && strings.HasSuffix(from, "/."):
-		return to, ".", nil
-	case isDir:
-		return to, base, nil
-	case !exists && strings.HasSuffix(to, "/"):
-		return "", "", fmt.Errorf("%s: no such directory in the volume", to)
-	}
-	clean := path.Clean("/" + to)
-	return path.Dir(clean), path.Base(clean), nil
-}
+func (r belowRoot) put(dir string, in io.Reader) error { return runner.UnpackPath(int(r), dir, in) }
 
-// piped runs who writes beside who reads, and waits for both.
-func piped(write func(w io.Writer) error, read func(r io.Reader) error) error {
-	r, w := io.Pipe()
-	done := make(chan error, 1)
-	go func() {
-		err := write(w)
-		w.CloseWithError(err)
-		done <- err
-	}()
-	err := read(r)
-	r.CloseWithError(io.ErrClosedPipe) // ends a writer to whom nobody listens
-	if werr := <-done; err == nil {
-		err = werr
-	}
-	return err
+func (r belowRoot) stat(path string) (exists, dir bool, err error) {
+	exists, dir = runner.StatPath(int(r), path)
+	return exists, dir, nil
 }
