@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -135,7 +136,7 @@ func (r *runner) refuses(w Workload, t Target) string {
 func (r *runner) once(ctx context.Context, c *cell, round int) {
 	req, err := r.request(ctx, c)
 	if err != nil {
-		c.refused = err.Error()
+		r.refuse(c, err.Error())
 		return
 	}
 	s := r.ask(ctx, c.target, req)
@@ -146,13 +147,15 @@ func (r *runner) once(ctx context.Context, c *cell, round int) {
 	case s.Failed != "":
 		c.failed = s.Failed
 		r.say("%-16s %-24s FAILED: %s", c.workload.Name, c.target.Name, s.Failed)
-	case s.Refused != "":
-		c.refused = s.Refused
-		r.say("%-16s %-24s not possible: %s", c.workload.Name, c.target.Name, s.Refused)
 	default:
 		c.samples = append(c.samples, s)
 		r.say("%-16s %-24s round %d  %s  load %.1f", c.workload.Name, c.target.Name, round+1, measureText(s.Value, c.workload.unit()), s.Load)
 	}
+}
+
+func (r *runner) refuse(c *cell, why string) {
+	c.refused = why
+	r.say("%-16s %-24s not possible: %s", c.workload.Name, c.target.Name, why)
 }
 
 func (r *runner) request(ctx context.Context, c *cell) (req request, err error) {
@@ -165,6 +168,11 @@ func (r *runner) request(ctx context.Context, c *cell) (req request, err error) 
 	}
 	if req.Lowers, err = r.shed.layers(ctx, w.lowerNames()); err != nil {
 		return req, err
+	}
+	if w.check != nil {
+		if why := w.check(req.Lowers, r.oneID); why != "" {
+			return req, errors.New(why)
+		}
 	}
 	for _, name := range w.files {
 		if req.Files[name], err = r.shed.get(ctx, name); err != nil {

@@ -85,14 +85,23 @@ func (r *Report) writeRatios(w io.Writer) error {
 	return t.Flush()
 }
 
-// others are the targets but the base.
+// others are the targets but the base, and but those that can't work here.
 func (r *Report) others() (names []string) {
 	for _, t := range r.Targets {
-		if t.Name != r.Base {
+		if t.Name != r.Base && (t.Missing == "" || r.tried(t.Name)) {
 			names = append(names, t.Name)
 		}
 	}
 	return names
+}
+
+// tried tells whether anything ran on a target: containers may run where no
+// mount does.
+func (r *Report) tried(target string) bool {
+	return slices.ContainsFunc(r.Workloads, func(row WorkloadRow) bool {
+		c := row.cell(target)
+		return c != nil && (len(c.Samples) > 0 || c.Failed != "")
+	})
 }
 
 func (row *WorkloadRow) measure(target string) string {
@@ -133,16 +142,18 @@ func (i Interval) text(runs int) string {
 	return fmt.Sprintf("%s ±%s", significant(i.Value), significant((i.High-i.Low)/2))
 }
 
-// significant has three digits where a number is small, and none behind the
-// point where it is big.
+// significant has about three digits, and none behind the point where the
+// number is big.
 func significant(v float64) string {
 	switch {
 	case v >= 100:
 		return fmt.Sprintf("%.0f", v)
 	case v >= 10:
 		return fmt.Sprintf("%.1f", v)
+	case v >= 0.1 || v < 1e-6:
+		return fmt.Sprintf("%.2f", v)
 	}
-	return fmt.Sprintf("%.2f", v)
+	return fmt.Sprintf("%.2g", v)
 }
 
 // measureText is a measure with its unit; seconds take the unit that suits.

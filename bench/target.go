@@ -89,24 +89,27 @@ func commonDir(paths []string) string {
 	return dir
 }
 
-// Select keeps what matches one of the globs, in the order of all; no globs
-// keep everything. A glob that matches nothing is an error.
+// Select keeps what matches one of the globs, in the order of all, and leaves
+// out what matches a glob behind "!". Without globs to keep by, all is kept. A
+// glob that matches nothing is an error.
 func Select[T any](all []T, name func(T) string, kind string, globs []string) ([]T, error) {
-	if len(globs) == 0 {
-		return all, nil
-	}
 	used := make([]bool, len(globs))
+	everything := !slices.ContainsFunc(globs, func(glob string) bool { return !strings.HasPrefix(glob, "!") })
 	kept := slices.DeleteFunc(slices.Clone(all), func(one T) bool {
-		keep := false
+		keep := everything
 		for i, glob := range globs {
-			if ok, _ := filepath.Match(glob, name(one)); ok {
-				used[i], keep = true, true
+			bare, leave := strings.CutPrefix(glob, "!")
+			if ok, _ := filepath.Match(bare, name(one)); ok {
+				used[i], keep = true, !leave
 			}
 		}
 		return !keep
 	})
 	if i := slices.Index(used, false); i >= 0 {
 		return nil, fmt.Errorf("%q matches no %s; --list shows them", globs[i], kind)
+	}
+	if len(kept) == 0 {
+		return nil, fmt.Errorf("no %s is left", kind)
 	}
 	return kept, nil
 }

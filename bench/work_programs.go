@@ -27,9 +27,9 @@ func programWorkloads() []Workload {
 }
 
 // wants is a check that the lower tree has a file.
-func wants(name string) func(b *Bed) string {
-	return func(b *Bed) string {
-		for _, dir := range b.lowers {
+func wants(name string) func(lowers []string, oneID bool) string {
+	return func(lowers []string, _ bool) string {
+		for _, dir := range lowers {
 			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
 				return ""
 			}

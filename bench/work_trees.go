@@ -31,8 +31,8 @@ func treeWorkloads() []Workload {
 	}
 }
 
-func manyIDs(b *Bed) string {
-	if b.oneID {
+func manyIDs(_ []string, oneID bool) string {
+	if oneID {
 		return "this user has one id and can't give files away"
 	}
 	return ""

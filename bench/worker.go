@@ -39,8 +39,6 @@ type Sample struct {
 	ServerMemory int64 `json:"serverMemory,omitempty"`
 	// Load is the load average of one minute when the run began.
 	Load float64 `json:"load"`
-	// Refused says why the workload can't run here.
-	Refused string `json:"refused,omitempty"`
 	// Failed says what went wrong.
 	Failed string `json:"failed,omitempty"`
 }
@@ -86,11 +84,6 @@ func (r *request) sample(ctx context.Context) (s Sample, err error) {
 	}
 	b := r.bed(ctx, m)
 	defer func() { err = errors.Join(err, m.end()) }()
-	if w.check != nil {
-		if s.Refused = w.check(b); s.Refused != "" {
-			return s, nil
-		}
-	}
 	if err := r.prepare(w, b, m); err != nil {
 		return s, err
 	}

@@ -24,8 +24,9 @@ type Workload struct {
 	mounts bool
 	// engine says that containers are started instead of anything mounted.
 	engine bool
-	// check says why the bed isn't fit for the workload; "" when it is.
-	check func(b *Bed) string
+	// check says why the workload can't run on these lower trees, or for a
+	// user with one id; "" when it can.
+	check func(lowers []string, oneID bool) string
 	// before is done before the mount, warm after it; neither is timed.
 	before, warm func(b *Bed) error
 	run          func(b *Bed) error

@@ -21,11 +21,11 @@ const benchWorkerWord = "__bench-worker"
 // benchFlags are what people say of a bench.
 type benchFlags struct {
 	output
-	options             bench.Options
-	workloads, targets  []string
-	sizes, peers, ours  []string
-	list, quick, silent bool
-	html                string
+	options            bench.Options
+	workloads, targets []string
+	sizes, peers, ours []string
+	list, quick        bool
+	html               string
 }
 
 func benchCommand() *cobra.Command {
@@ -63,8 +63,8 @@ func (f *benchFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&o.Release, "release", "bookworm", "the Debian that mmdebstrap makes the lower tree of")
 	flags.StringVar(&o.Mirror, "mirror", "", "where mmdebstrap gets it (default: where mmdebstrap always does)")
 	flags.StringVar(&o.Package, "package", "", "a .deb that the workload dpkg installs, instead of fetching one")
-	flags.StringArrayVarP(&f.workloads, "workload", "w", nil, "only the workloads that match this glob; may be repeated")
-	flags.StringArrayVarP(&f.targets, "target", "t", nil, "only the targets that match this glob; may be repeated")
+	flags.StringArrayVarP(&f.workloads, "workload", "w", nil, "only the workloads that match this glob, or with \"!\" before it all others; may be repeated")
+	flags.StringArrayVarP(&f.targets, "target", "t", nil, "the same for targets")
 	flags.StringVar(&o.Base, "base", "", "the target that the others are compared with (default: the kernel's overlayfs)")
 	flags.IntVarP(&o.Repeat, "repeat", "r", 5, "how often each is measured")
 	flags.StringArrayVar(&f.sizes, "size", nil, "FACTOR for all sizes, or NAME=N for one; may be repeated")
@@ -73,7 +73,7 @@ func (f *benchFlags) add(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.peers, "peer", nil, "NAME=PROGRAM[,OPTION…]: a program that is called like fuse-overlayfs; may be repeated")
 	flags.DurationVar(&o.Patience, "timeout", 15*time.Minute, "how long one run may take")
 	flags.BoolVar(&f.list, "list", false, "list workloads, targets and sizes")
-	flags.BoolVarP(&f.silent, "quiet", "q", false, "print no line for each run")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print no line for each run")
 	flags.StringVar(&f.html, "html", "", "write the report with bars to this file, too")
 	f.output.add(cmd)
 }
@@ -118,10 +118,9 @@ func (f *benchFlags) complete(cmd *cobra.Command) error {
 	if err := f.completeSizes(cmd); err != nil {
 		return err
 	}
-	exe, err := os.Executable()
-	if err != nil {
-		return err
-	}
+	// The name that we were called by, and not the file that a link leads to:
+	// under another name there are no commands.
+	exe := findProgram(os.Args[0])
 	targets, err := benchTargets(exe, f.ours, f.peers)
 	if err != nil {
 		return err
@@ -136,7 +135,7 @@ func (f *benchFlags) complete(cmd *cobra.Command) error {
 		return usagef("--work %s: mount options are separated by commas and colons, so that none may be in the name", o.Work)
 	}
 	o.Worker, o.Version, o.Progress = []string{exe, benchWorkerWord}, ownVersion(), stderr
-	if f.silent {
+	if f.quiet {
 		o.Progress = io.Discard
 	}
 	return f.completeBase()

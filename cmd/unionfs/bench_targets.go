@@ -82,10 +82,18 @@ func oursTarget(name, program string, options []string) bench.Target {
 	return bench.Target{
 		Name: name, What: "unionfs" + optionsText(options), Ours: true, Missing: missingProgram(program), Version: programVersion(program),
 		Mount: []string{program, "mount", "-o", overlayOptions(options), "{mount}"},
-		Engine: &bench.Engine{Name: "unionfs run",
+		Engine: &bench.Engine{Name: "unionfs run", Missing: missingCommands(program),
 			Prepare: [][]string{{program, "--root", "{dir}/store", "import", "{tar}", "bench"}},
 			Start:   []string{program, "--root", "{dir}/store", "run", "--rm", "--network", "none", "bench", "true"}},
 	}
+}
+
+// missingCommands says why a program of ours mounts and does nothing else.
+func missingCommands(program string) string {
+	if name := filepath.Base(program); (form{name: name}).standIn() {
+		return "called " + name + ", unionfs only mounts: containers need a name that begins with unionfs"
+	}
+	return ""
 }
 
 func optionsText(options []string) string {
@@ -133,7 +141,11 @@ func bareRuntime() *bench.Engine {
 cd {dir}/bundle
 crun spec
 sed -i 's,"terminal": true,"terminal": false,; s,"sh","/bin/true",; s,"path": "rootfs","path": "{rootfs}",' config.json`
-	return &bench.Engine{Name: "crun", Missing: missingProgram("crun"),
+	missing := missingProgram("crun")
+	if missing == "" && !realRoot() {
+		missing = "crun needs cgroups that it may change: the machine's root has them"
+	}
+	return &bench.Engine{Name: "crun", Missing: missing,
 		Prepare: [][]string{{"sh", "-euc", script}},
 		Start:   []string{"crun", "--root", "{dir}/crun", "--cgroup-manager", "cgroupfs", "run", "--bundle", "{dir}/bundle", "bench{number}"}}
 }
