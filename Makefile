@@ -16,6 +16,7 @@ TEST_PACKAGES := fuse3 mmdebstrap fuse-overlayfs attr acl libcap2-bin uidmap \
 	btrfs-progs zfs-fuse busybox-static slirp4netns rclone docker.io
 DEMO_PACKAGES := fuse3 mmdebstrap attr uidmap
 SOAK_PACKAGES := fuse3 git sqlite3 postgresql postgresql-contrib stress-ng dbench fio
+BENCH_PACKAGES := fuse3 mmdebstrap fuse-overlayfs unionfs-fuse podman crun dbench git sqlite3 util-linux mount
 
 # Tests really run and really mount: nothing of an earlier run is believed.
 GOTEST := UNIONFS_BIN=$(CURDIR)/bin/unionfs go test -count=1 -timeout 10m
@@ -115,8 +116,23 @@ lint: ## gofmt, go vet, staticcheck
 fmt: ## format the sources
 	gofmt -w $$(git ls-files '*.go' 2>/dev/null || find . -name '*.go')
 
+.PHONY: deps-bench
+deps-bench: ## the Debian packages that the bench can use
+	@.ci/packages $(BENCH_PACKAGES)
+
+# What the bench is told: BENCH='--workload find-* --repeat 9'.
+BENCH ?= --size 0.5 --repeat 3
+
 .PHONY: bench
-bench: ## the benchmarks
+bench: build $(if $(AS_ROOT),deps-bench) ## all workloads on all unions; the report is bin/bench.html (BENCH: flags)
+	bin/unionfs bench --html bin/bench.html $(BENCH)
+
+.PHONY: bench-compare
+bench-compare: build ## the same on an earlier state and on this one (REF: tag or commit)
+	bench/compare.sh '$(REF)' --html bin/bench-compare.html $(BENCH)
+
+.PHONY: microbench
+microbench: ## the benchmarks of Go packages
 	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: fuzz

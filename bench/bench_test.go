@@ -183,6 +183,26 @@ func TestPatience(t *testing.T) {
 	nothingLeft(t, o)
 }
 
+// TestOneAtATime: a second bench in the same folder is refused, and doesn't
+// disturb the first.
+func TestOneAtATime(t *testing.T) {
+	o := tiny(t, []Target{native}, "find-again")
+	first := &runner{Options: o}
+	unlock, err := first.lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "another bench") {
+		t.Errorf("a second bench: %v", err)
+	}
+	unlock()
+	if unlock, err = first.lock(); err != nil {
+		t.Errorf("after the first: %v", err)
+	} else {
+		unlock()
+	}
+}
+
 func TestWorkloadsAreDistinct(t *testing.T) {
 	seen := map[string]bool{}
 	for _, w := range Workloads() {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Options say what is measured, where, and how often.
@@ -68,6 +70,11 @@ func Run(ctx context.Context, o *Options) (*Report, error) {
 	if err := adoptOrphans(); err != nil {
 		return nil, err
 	}
+	unlock, err := r.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	defer func() { _ = os.RemoveAll(r.runsDir()) }() // each run removed its own already
 	if _, err := r.shed.get(ctx, "base"); err != nil {
 		return nil, err
@@ -81,6 +88,20 @@ func Run(ctx context.Context, o *Options) (*Report, error) {
 	}
 	report.finish(time.Now())
 	return report, ctx.Err()
+}
+
+// lock keeps a second bench out of the work folder: it would spoil what both
+// measure. The lock ends with the process, however that ends.
+func (r *runner) lock() (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(r.Work, "lock"), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close() // nothing was written
+		return nil, fmt.Errorf("another bench is at work in %s: wait for it, or take another --work", r.Work)
+	}
+	return func() { _ = f.Close() }, nil
 }
 
 func (r *runner) say(format string, args ...any) {
