@@ -122,7 +122,7 @@ func TestRun(t *testing.T) {
 // nothingLeft checks that no run's folder, mount or process stays.
 func nothingLeft(t *testing.T, o *Options) {
 	t.Helper()
-	if left, _ := filepath.Glob(filepath.Join(o.Work, "runs-*")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(o.Work, "runs*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")

@@ -67,15 +67,17 @@ func Run(ctx context.Context, o *Options) (*Report, error) {
 	if r.shed, err = newShed(o, r.say); err != nil {
 		return nil, err
 	}
-	if err := adoptOrphans(); err != nil {
-		return nil, err
-	}
 	unlock, err := r.lock()
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	defer func() { _ = os.RemoveAll(r.runsDir()) }() // each run removed its own already
+	for _, step := range []func() error{r.clear, adoptOrphans} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	defer func() { _ = r.clear() }() // each run removed its own already
 	if _, err := r.shed.get(ctx, "base"); err != nil {
 		return nil, err
 	}
@@ -108,7 +110,10 @@ func (r *runner) say(format string, args ...any) {
 	fmt.Fprintf(r.Progress, format+"\n", args...)
 }
 
-func (r *runner) runsDir() string { return filepath.Join(r.Work, fmt.Sprintf("runs-%d", os.Getpid())) }
+func (r *runner) runsDir() string { return filepath.Join(r.Work, "runs") }
+
+// clear removes what a bench that was killed left behind.
+func (r *runner) clear() error { return removeRun(r.runsDir()) }
 
 // workload runs one workload on every target, again and again. Each round
 // begins with another target, so that none always comes after the same.
