@@ -75,7 +75,7 @@ func (r *Report) meansChart() chart {
 	c := chart{Name: "geometric mean", What: "of all ratios to " + r.Base}
 	for _, m := range r.Means {
 		c.Bars = append(c.Bars, bar{Target: m.Target, Class: r.class(m.Target),
-			Text:  fmt.Sprintf("%s of %d workloads, worst %s %s", m.Ratio.text(r.Repeat), m.Count, m.Worst, significant(m.WorstRatio)),
+			Text:  fmt.Sprintf("%s of %d, worst: %s %s", m.Ratio.text(r.Repeat), m.Count, m.Worst, significant(m.WorstRatio)),
 			Title: fmt.Sprintf("%.3f, 95%% in %.3f to %.3f", m.Ratio.Value, m.Ratio.Low, m.Ratio.High)})
 		c.place()
 	}
