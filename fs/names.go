@@ -89,8 +89,13 @@ func (f *face) Symlink(in *fuse.InHeader, target, name []byte, out *fuse.EntryOu
 	}, out)
 }
 
-// Create serves CREATE: MKNOD of a regular file, as there are no handles.
+// Create serves CREATE: MKNOD of a regular file, as there are no handles. The
+// kernel does well with MKNOD itself, and has nothing to release then. Where
+// layers change below the mount, a file may come to be between its two questions.
 func (f *face) Create(in *fuse.CreateIn, name []byte, out *fuse.CreateOut) fuse.Status {
+	if f.has(fuse.CAP_NO_OPEN_SUPPORT) && f.timeout > 0 {
+		return fuse.ENOSYS
+	}
 	out.OpenFlags = fuse.FOPEN_KEEP_CACHE
 	code := f.create(in.NodeId, name, newRegular(in), &out.EntryOut)
 	if code != fuse.Status(unix.EEXIST) || in.Flags&unix.O_EXCL != 0 {

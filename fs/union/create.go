@@ -101,6 +101,9 @@ func (u *Union) create(parent *Inode, name string, s *New, attr *Attr) (*Inode, 
 		return nil, err
 	}
 	n, err := u.newborn(parent, u.enter(t, name, uint8(s.typ()>>12)), h, attr)
+	if err == nil && own.access == nil && own.def == nil {
+		n.lacks.note(noneOfThem)
+	}
 	if fd >= 0 && err == nil {
 		u.files.put(&n.file, fd, true).release()
 	} else if fd >= 0 {

@@ -45,6 +45,8 @@ type Inode struct {
 	lowerNames int
 	orphan     string // its name in work after its last known name went
 
+	lacks absence // absent.go
+
 	copyMu sync.Mutex
 	file   slot
 	// unsynced says that the directory entries that lead to the inode may

@@ -42,6 +42,10 @@ func (u *Union) GetXattr(n *Inode, name string, buf []byte) (size int, err error
 		}
 		return 0, err
 	}
+	bit := absenceOf(name)
+	if n.lacks.knows(bit) {
+		return 0, unix.ENODATA
+	}
 	err = u.withXattrs(n, func(p place) error {
 		if p.known {
 			size, err = u.getKnown(p.entry, name, disk, buf)
@@ -49,6 +53,9 @@ func (u *Union) GetXattr(n *Inode, name string, buf []byte) (size int, err error
 			size, err = u.getIsolated(p, name, buf)
 		} else {
 			size, err = hostfs.Getxattr(p.h.fd, p.name, disk, buf)
+		}
+		if err == unix.ENODATA && !u.live {
+			n.lacks.note(bit)
 		}
 		return err
 	})
@@ -137,6 +144,7 @@ func (u *Union) SetXattr(n *Inode, name string, value []byte, flags int, killSgi
 	u.tree.RLock()
 	defer u.tree.RUnlock()
 	n.mu.Lock()
+	n.lacks.clear(absenceOf(name))
 	err = u.withMetaLocked(n, func(p place) error {
 		if name == xattrACLAccess && u.ids.overrides {
 			return u.setACL(p, value, flags, killSgid)
