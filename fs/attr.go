@@ -27,16 +27,20 @@ func fillAttr(out *fuse.Attr, st *union.Attr) {
 	out.Blksize = st.Blksize
 }
 
-func (f *face) attrOut(out *fuse.AttrOut, st *union.Attr) {
+func (f *face) attrOut(id uint64, out *fuse.AttrOut, st *union.Attr) {
 	fillAttr(&out.Attr, st)
-	out.SetTimeout(f.timeout)
+	if !f.changesUnseen(id, st) {
+		out.SetTimeout(f.timeout)
+	}
 }
 
 func (f *face) entryOut(out *fuse.EntryOut, n *union.Inode, st *union.Attr) {
 	out.NodeId, out.Generation = f.nodes.idOf(n)
 	fillAttr(&out.Attr, st)
 	out.SetEntryTimeout(f.timeout)
-	out.SetAttrTimeout(f.timeout)
+	if !f.changesUnseen(out.NodeId, st) {
+		out.SetAttrTimeout(f.timeout)
+	}
 }
 
 // GetAttr serves GETATTR.
@@ -54,7 +58,7 @@ func (f *face) GetAttr(in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
 	if err := f.u.GetAttr(n, &st); err != nil {
 		return f.status(err)
 	}
-	f.attrOut(out, &st)
+	f.attrOut(in.NodeId, out, &st)
 	return fuse.OK
 }
 
@@ -68,7 +72,9 @@ func (f *face) Statx(in *fuse.StatxIn, out *fuse.StatxOut) fuse.Status {
 	if err := f.u.GetAttr(n, &st); err != nil {
 		return f.status(err)
 	}
-	out.SetTimeout(f.timeout)
+	if !f.changesUnseen(in.NodeId, &st) {
+		out.SetTimeout(f.timeout)
+	}
 	s := &out.Statx
 	s.Mask = st.Mask & (unix.STATX_BASIC_STATS | unix.STATX_BTIME)
 	s.Blksize, s.Nlink, s.Uid, s.Gid, s.Mode = st.Blksize, st.Nlink, st.Uid, st.Gid, st.Mode
@@ -92,7 +98,7 @@ func (f *face) SetAttr(in *fuse.SetAttrIn, out *fuse.AttrOut) fuse.Status {
 	if err := f.u.SetAttr(n, &c, &st); err != nil {
 		return f.status(err)
 	}
-	f.attrOut(out, &st)
+	f.attrOut(in.NodeId, out, &st)
 	return fuse.OK
 }
 

@@ -1,7 +1,11 @@
 package fs
 
 import (
+	"os"
+	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"unionfs/fs/union"
 )
@@ -27,6 +31,8 @@ type Config struct {
 	// Timeout is how long the kernel may keep entries and attributes; nil
 	// is for ever, zero is live mode, in which layers may change below.
 	Timeout *time.Duration
+	// Passthrough is whether files in upper pass through (mode P).
+	Passthrough Passthrough
 	// NoWriteback turns the kernel's write-back cache off.
 	NoWriteback bool
 	// MaxWrite is the largest write request in bytes; 0 is the default.
@@ -38,4 +44,48 @@ type Config struct {
 	Debug bool
 	// Log gets one line for each incident; nil drops them.
 	Log func(line string) `json:"-"`
+}
+
+// Passthrough is the meaning of the passthrough option.
+type Passthrough int
+
+const (
+	// PassthroughAuto is on where it can be.
+	PassthroughAuto Passthrough = iota
+	PassthroughOn
+	PassthroughOff
+)
+
+// passes tells whether mode P is wanted, and can be had as far as is known
+// before the kernel says what it offers. Registering files takes CAP_SYS_ADMIN
+// in the initial user namespace; what a quota counts, the owner that an override
+// keeps and what changes below the mount must not pass by; and the kernel stacks
+// file systems no deeper than this.
+func (c *Config) passes() bool {
+	u := &c.Union
+	switch {
+	case c.Passthrough == PassthroughOff, u.Upper == "", u.Live, u.Quota > 0, u.XattrPermissions != 0:
+		return false
+	case c.NoWriteback && c.Passthrough == PassthroughAuto:
+		return false
+	}
+	return initialRoot() && !stacked(u.Upper)
+}
+
+func initialRoot() bool {
+	text, err := os.ReadFile("/proc/self/uid_map")
+	return os.Geteuid() == 0 && err == nil && strings.Join(strings.Fields(string(text)), " ") == "0 0 4294967295"
+}
+
+// stacked tells whether a directory is on a file system that stands on others.
+func stacked(dir string) bool {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return true
+	}
+	switch st.Type {
+	case unix.OVERLAYFS_SUPER_MAGIC, unix.FUSE_SUPER_MAGIC, unix.ECRYPTFS_SUPER_MAGIC:
+		return true
+	}
+	return false
 }

@@ -10,6 +10,9 @@
 //   - OPEN, RELEASE, FLUSH and OPENDIR answer ENOSYS: there is no file handle,
 //     all I/O goes by inode. A descriptor opened before copy-up therefore sees
 //     what is written after it.
+//   - That is mode C. In mode P, which root gets where it can be had, files are
+//     opened, and those in upper pass through (passthrough.go): the kernel then
+//     reads and writes the host's file itself, and keeps no written data back.
 //   - One node id is one inode while the kernel knows it. Ids are used again
 //     with another generation.
 //   - An error becomes an errno in one place (errno.go).

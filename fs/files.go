@@ -9,6 +9,9 @@ import (
 
 // Open serves OPEN: never again, if the kernel can do without.
 func (f *face) Open(in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+	if f.passes() {
+		return f.openInModeP(in, out)
+	}
 	if f.has(fuse.CAP_NO_OPEN_SUPPORT) {
 		return fuse.ENOSYS
 	}
@@ -16,8 +19,14 @@ func (f *face) Open(in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	return fuse.OK
 }
 
-// Release serves RELEASE, Flush FLUSH: there is nothing to do without handles.
-func (f *face) Release(in *fuse.ReleaseIn) fuse.Status { return fuse.ENOSYS }
+// Release serves RELEASE: there is nothing to do without handles.
+func (f *face) Release(in *fuse.ReleaseIn) fuse.Status {
+	if f.passes() {
+		f.released(in)
+		return fuse.OK
+	}
+	return fuse.ENOSYS
+}
 
 // Flush serves FLUSH.
 func (f *face) Flush(in *fuse.FlushIn) fuse.Status { return fuse.ENOSYS }

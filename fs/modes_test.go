@@ -12,3 +12,12 @@ import (
 func TestSuiteOverride(t *testing.T) {
 	fstest.Suite(t, mountWith(func(cfg *fs.Config) { cfg.Union.XattrPermissions = 2 }))
 }
+
+// cachedMount is a mount in mode C, whoever mounts.
+var cachedMount = mountWith(func(cfg *fs.Config) { cfg.Passthrough = fs.PassthroughOff })
+
+// TestSuiteCached: for root, all other tests are of mode P.
+func TestSuiteCached(t *testing.T) {
+	fstest.Suite(t, cachedMount)
+	fstest.RandomSequences(t, cachedMount, 20, 60)
+}

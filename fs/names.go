@@ -98,12 +98,19 @@ func (f *face) Create(in *fuse.CreateIn, name []byte, out *fuse.CreateOut) fuse.
 	}
 	out.OpenFlags = fuse.FOPEN_KEEP_CACHE
 	code := f.create(in.NodeId, name, newRegular(in), &out.EntryOut)
+	if code == fuse.OK {
+		f.openNew(in, &out.EntryOut, &out.OpenOut)
+	}
 	if code != fuse.Status(unix.EEXIST) || in.Flags&unix.O_EXCL != 0 {
 		return code
 	}
 	// Somebody made it since the kernel looked.
 	code = f.Lookup(&in.InHeader, name, &out.EntryOut)
-	if code != fuse.OK || out.NodeId == 0 || in.Flags&unix.O_TRUNC == 0 {
+	if code != fuse.OK || out.NodeId == 0 {
+		return code
+	}
+	if in.Flags&unix.O_TRUNC == 0 {
+		f.openNew(in, &out.EntryOut, &out.OpenOut)
 		return code
 	}
 	var st union.Attr
@@ -112,7 +119,20 @@ func (f *face) Create(in *fuse.CreateIn, name []byte, out *fuse.CreateOut) fuse.
 		return f.status(err)
 	}
 	fillAttr(&out.Attr, &st)
+	f.openNew(in, &out.EntryOut, &out.OpenOut)
 	return fuse.OK
+}
+
+// openNew opens a file that was made just now.
+func (f *face) openNew(in *fuse.CreateIn, entry *fuse.EntryOut, out *fuse.OpenOut) {
+	if !f.passes() {
+		return
+	}
+	f.open(entry.NodeId, f.nodes.get(entry.NodeId), in.Flags&unix.O_ACCMODE, out)
+	st := union.Attr{Mode: uint16(entry.Mode)}
+	if f.changesUnseen(entry.NodeId, &st) {
+		entry.SetAttrTimeout(0)
+	}
 }
 
 func newRegular(in *fuse.CreateIn) *union.New {
@@ -132,6 +152,7 @@ func (f *face) Tmpfile(in *fuse.CreateIn, out *fuse.CreateOut) fuse.Status {
 	}
 	f.entryOut(&out.EntryOut, n, &st)
 	out.OpenFlags = fuse.FOPEN_KEEP_CACHE
+	f.openNew(in, &out.EntryOut, &out.OpenOut)
 	return fuse.OK
 }
 

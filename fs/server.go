@@ -24,6 +24,7 @@ type face struct {
 	server  *transport.Server
 	trimmer trimmer
 	late    lateErrors
+	opens   opens
 }
 
 func (f *face) log(line string) {
@@ -139,7 +140,9 @@ func serving(cfg Config) transport.Options {
 			fuse.CAP_HANDLE_KILLPRIV_V2 | fuse.CAP_SETXATTR_EXT | fuse.CAP_EXPORT_SUPPORT,
 		MaxWrite: cfg.MaxWrite,
 		MayHalt:  cfg.MayHalt,
-		Log:      cfg.Log,
+
+		Passthrough: cfg.passes(),
+		Log:         cfg.Log,
 	}
 	// Who writes beyond a quota hears of it at once.
 	if !cfg.NoWriteback && !cfg.Union.Live && cfg.Union.Quota <= 0 {

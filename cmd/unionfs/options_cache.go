@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/docker/go-units"
+
+	"unionfs/fs"
 )
 
 var cacheOptions = []option{
@@ -17,6 +19,8 @@ var cacheOptions = []option{
 		help: "how long the kernel may believe what it was told; for ever when not given; 0 shows changes made below the mount"},
 	{name: "writeback", value: "0|1", set: setWriteback,
 		help: "1 (default): the kernel collects small writes"},
+	{name: "passthrough", value: "auto|on|off", set: setPassthrough,
+		help: "whether the kernel reads and writes files in upper itself; auto (default): for root, where it can"},
 	{name: "size", value: "BYTES", set: setQuota,
 		help: "how much upper may take on disk, as in 10g; beyond it writing fails with ENOSPC"},
 	{name: "max_write", value: "BYTES", set: setMaxWrite,
@@ -57,6 +61,16 @@ func setWriteback(s *settings, value string) error {
 	on, err := parseSwitch("writeback", value)
 	s.config.NoWriteback = !on
 	return err
+}
+
+func setPassthrough(s *settings, value string) error {
+	modes := map[string]fs.Passthrough{"auto": fs.PassthroughAuto, "on": fs.PassthroughOn, "off": fs.PassthroughOff, "1": fs.PassthroughOn, "0": fs.PassthroughOff}
+	mode, ok := modes[value]
+	if !ok {
+		return badValue("passthrough", value, "auto, on or off")
+	}
+	s.config.Passthrough = mode
+	return nil
 }
 
 func setQuota(s *settings, value string) error {

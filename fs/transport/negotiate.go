@@ -34,7 +34,14 @@ func serveInit(c *call) fuse.Status {
 	if offered&fuse.CAP_INIT_EXT == 0 {
 		offered = uint64(in.Flags)
 	}
-	flags := offered & (o.Want | fuse.CAP_INIT_EXT)
+	want := o.Want | fuse.CAP_INIT_EXT
+	if o.Passthrough && offered&fuse.CAP_PASSTHROUGH != 0 {
+		// A truncating open is one question then, and copies nothing.
+		want |= fuse.CAP_PASSTHROUGH | fuse.CAP_ATOMIC_O_TRUNC
+		want &^= fuse.CAP_WRITEBACK_CACHE | fuse.CAP_NO_OPEN_SUPPORT
+		out.MaxStackDepth = 1
+	}
+	flags := offered & want
 	out.Flags, out.Flags2 = uint32(flags), uint32(flags>>32)
 	out.MaxReadAhead = in.MaxReadAhead
 	if o.MaxReadAhead > 0 {
@@ -44,7 +51,6 @@ func serveInit(c *call) fuse.Status {
 	out.MaxPages = uint16((o.MaxWrite + unix.Getpagesize() - 1) / unix.Getpagesize())
 	out.MaxBackground = uint16(o.MaxBackground)
 	out.CongestionThreshold = uint16(o.MaxBackground * 3 / 4)
-	out.MaxStackDepth = uint32(o.MaxStackDepth)
 	out.TimeGran = o.TimeGran
 	c.s.negotiated.Store(flags)
 	c.agreed = true

@@ -14,8 +14,8 @@ func hello(minor uint32, flags uint64) []byte {
 }
 
 func TestInit(t *testing.T) {
-	const offered = fuse.CAP_BIG_WRITES | fuse.CAP_MAX_PAGES | fuse.CAP_PASSTHROUGH
-	l := newLine(t, nothing{}, Options{Want: fuse.CAP_MAX_PAGES | fuse.CAP_PASSTHROUGH | fuse.CAP_POSIX_ACL, MaxWrite: 512 << 10, MaxStackDepth: 1, TimeGran: 100})
+	const offered = fuse.CAP_BIG_WRITES | fuse.CAP_MAX_PAGES | fuse.CAP_PASSTHROUGH | fuse.CAP_WRITEBACK_CACHE
+	l := newLine(t, nothing{}, Options{Want: fuse.CAP_MAX_PAGES | fuse.CAP_WRITEBACK_CACHE | fuse.CAP_POSIX_ACL, MaxWrite: 512 << 10, Passthrough: true, TimeGran: 100})
 	out := structure[fuse.InitOut](t, l.want(hello(99, offered), fuse.OK))
 	want := fuse.InitOut{
 		Major: 7, Minor: protocolMinor, MaxReadAhead: 128 << 10,

@@ -13,8 +13,9 @@ type Options struct {
 	MaxReadAhead int
 	// MaxBackground bounds asynchronous requests under way.
 	MaxBackground int
-	// MaxStackDepth is the depth allowed below files passed through.
-	MaxStackDepth int
+	// Passthrough takes CAP_PASSTHROUGH, where it is offered, in place of
+	// CAP_WRITEBACK_CACHE and CAP_NO_OPEN_SUPPORT, which exclude it.
+	Passthrough bool
 	// TimeGran is the resolution of time stamps in nanoseconds.
 	TimeGran uint32
 	// MayHalt lets processors halt between two requests (awake.go).
