@@ -31,9 +31,6 @@ func (u *Use) Export(ctx context.Context, w io.Writer) error {
 // Import puts the files of an archive into a use's volume, beside what is there
 // and in the place of what has the same names. The archive is unpacked aside
 // first: one that is damaged changes nothing.
-//
-// What is done here may be in a mount that this process serves: os.Open, which
-// asks epoll(7) about what it opens, could wait for ever.
 func (u *Use) Import(ctx context.Context, in io.Reader) error {
 	place := u.dir()
 	var before unix.Statx_t

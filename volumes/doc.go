@@ -29,8 +29,9 @@
 //  5. A volume is filled once, when it is new, and its own directory stays: others
 //     may have it mounted.
 //  6. What is inside a volume belongs to containers, which change it meanwhile: it
-//     is reached by handles, and no name in it is followed. A mount that this
-//     process serves is never opened through package os.
+//     is reached by handles, and no name in it is followed.
+//  7. Mounts are served by processes that do nothing else: who reads a mount that
+//     it serves and is killed meanwhile waits for its own answer for ever.
 //
 // Lock order: a volume → the store. A stage's lock, a use's and a server's are
 // never waited for while others are held, but by who has just made them.

@@ -40,13 +40,10 @@ func (s *Store) fillTarget(m *meta) string {
 // Fill puts something into a new volume, once: fill gets a directory that is
 // empty, and what it makes there, and of it, is the volume's, all or nothing.
 // Nothing happens when the volume has files, or had some.
-func (u *Use) Fill(ctx context.Context, fill func(dir int) error) error {
+func (u *Use) Fill(_ context.Context, fill func(dir int) error) error {
 	return u.s.withVolume(u.name, func(m *meta) error {
 		if m.Driver != Local || m.Filled {
 			return nil
-		}
-		if u.mount != nil && m.Stack != nil {
-			return u.fillServed(ctx, m, fill)
 		}
 		place, base, prefix := u.dir(), u.s.path(m.Name), ""
 		if u.s.hasOwnMount(m) {
@@ -58,23 +55,6 @@ func (u *Use) Fill(ctx context.Context, fill func(dir int) error) error {
 
 func (s *Store) hasOwnMount(m *meta) bool {
 	return m.Stack != nil || m.Options["type"] != "" || m.Options["device"] != "" || m.Options["o"] != ""
-}
-
-// fillServed fills the tree below a union that this process serves: it can't
-// write to its own mount. Nobody has that yet.
-func (u *Use) fillServed(ctx context.Context, m *meta, fill func(dir int) error) error {
-	if len(m.Stack.Layers) > 0 {
-		return nil // it began with what is below
-	}
-	if err := u.mount.close(); err != nil {
-		return err
-	}
-	u.mount = nil
-	tree := u.s.fillTarget(m)
-	ferr := u.s.fill(m, tree, u.s.path(m.Name, fillNew), u.s.path(m.Name, fillReady), fill)
-	mount, err := u.s.detachStack(ctx, m)
-	u.mount = mount
-	return errors.Join(ferr, err)
 }
 
 func (s *Store) fill(m *meta, target, fresh, ready string, fill func(dir int) error) error {

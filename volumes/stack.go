@@ -76,19 +76,11 @@ func (s *Store) detachStack(ctx context.Context, m *meta) (*detached, error) {
 	if err != nil {
 		return nil, err
 	}
-	server, err := LockServer(ctx, m.Name, t.Lock)
-	if err != nil {
-		return nil, err
-	}
 	file, end, err := s.o.Unions.Detach(ctx, t)
 	if err != nil {
-		server.Close()
 		return nil, err
 	}
-	return &detached{file: file, end: func() error {
-		defer server.Close()
-		return end()
-	}}, nil
+	return &detached{file: file, end: end}, nil
 }
 
 // awaitServer waits for an earlier server of a volume to end: its mount is gone,

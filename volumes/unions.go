@@ -18,7 +18,7 @@ type Tree struct {
 	Quota int64 `json:"quota,omitempty"`
 	// Image says that layers of an image are among Lowers.
 	Image bool `json:"image,omitempty"`
-	// Lock is a file that the server holds locked while it lives.
+	// Lock is a file that the server holds locked while it lives (LockServer).
 	Lock string `json:"lock"`
 }
 
@@ -27,7 +27,8 @@ type Unions interface {
 	// Serve mounts a tree at a directory, and comes back when it is there. It is
 	// served until somebody unmounts it, whatever becomes of this process.
 	Serve(ctx context.Context, t Tree, target string) error
-	// Detach mounts a tree in no place. It ends with this process at the latest.
+	// Detach mounts a tree in no place. The mount is served by another process,
+	// which ends with the mount's last descriptor; end waits for that.
 	Detach(ctx context.Context, t Tree) (mount *os.File, end func() error, err error)
 	// Hold keeps an image's layers, under a name of the caller's, until LetGo.
 	// Doing it again is fine.

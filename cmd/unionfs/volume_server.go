@@ -5,25 +5,28 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"strconv"
-	"syscall"
+	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"unionfs/fs"
 	"unionfs/volumes"
 )
 
 // volumeServerWord is the hidden command that serves the mount of one volume, in
-// a process of its own because containers come and go.
+// a process of its own. Containers come and go; and a process that reads a mount
+// which it serves itself, and is killed meanwhile, waits for its own answer for
+// ever, with all locks that it has.
 const volumeServerWord = "__volume"
 
-// volumeServerJob is what such a process is told.
+// volumeServerJob is what such a process is told. Without a target the mount is in
+// no place, and is handed to the starter.
 type volumeServerJob struct {
 	Tree   volumes.Tree `json:"tree"`
-	Target string       `json:"target"`
+	Target string       `json:"target,omitempty"`
 }
 
 func volumeServerCommand(f *storeFlags) *cobra.Command {
@@ -51,9 +54,22 @@ func volumeServerCommand(f *storeFlags) *cobra.Command {
 
 // fail tells the starter why nothing is served.
 func (s *starter) fail(why error) error {
-	_ = json.NewEncoder(s.pipe).Encode(verdict{exitFailed, why.Error()}) // if nobody waits any more, nobody is told
+	_ = s.tell(verdict{exitFailed, why.Error()}) // if nobody waits any more, nobody is told
 	s.pipe.Close()
 	return exitWith{exitFailed}
+}
+
+// tell sends a verdict over a socket, with a descriptor if there is one.
+func (s *starter) tell(v verdict, files ...int) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	var rights []byte
+	if len(files) > 0 {
+		rights = unix.UnixRights(files...)
+	}
+	return unix.Sendmsg(int(s.pipe.Fd()), text, rights, nil, unix.MSG_NOSIGNAL)
 }
 
 func (j *volumeServerJob) serve(ctx context.Context, s *shop, back *starter) error {
@@ -64,7 +80,7 @@ func (j *volumeServerJob) serve(ctx context.Context, s *shop, back *starter) err
 		return back.fail(err)
 	}
 	defer lock.Close()
-	srv, err := fs.Mount(volumeUnions{s}.config(&j.Tree, j.Target))
+	srv, mount, err := j.mount(s)
 	if err != nil {
 		return back.fail(err)
 	}
@@ -73,64 +89,60 @@ func (j *volumeServerJob) serve(ctx context.Context, s *shop, back *starter) err
 	}
 	_ = detachOutput() // who waits for the end of our stderr gets it
 	// A starter that is dead has left a use behind: the next command ends that,
-	// and so this mount.
-	_ = json.NewEncoder(back.pipe).Encode(verdict{})
+	// and so this mount. One that is in no place ends with its last descriptor.
+	_ = back.tell(verdict{}, mount...)
 	back.pipe.Close()
+	for _, fd := range mount {
+		unix.Close(fd)
+	}
 	go answer(signals, srv, j.Target)
 	return srv.Wait()
 }
 
+func (j *volumeServerJob) mount(s *shop) (*fs.Server, []int, error) {
+	if j.Target != "" {
+		srv, err := fs.Mount(volumeUnions{s}.config(&j.Tree, j.Target))
+		return srv, nil, err
+	}
+	srv, fd, err := fs.MountDetached(volumeUnions{s}.config(&j.Tree, "volume "+j.Tree.Name))
+	return srv, []int{fd}, err
+}
+
 // Serve starts a server for a volume and comes back when its mount answers.
 func (u volumeUnions) Serve(_ context.Context, t volumes.Tree, target string) error {
-	job, err := json.Marshal(volumeServerJob{t, target})
+	process, _, err := u.start(volumeServerJob{t, target})
 	if err != nil {
 		return err
-	}
-	ready, done, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer ready.Close()
-	process, err := u.spawn(string(job), done)
-	done.Close()
-	if err != nil {
-		return fmt.Errorf("can't start the server of volume %s: %w", t.Name, err)
-	}
-	var v verdict
-	text, err := io.ReadAll(ready)
-	if err == nil {
-		err = json.Unmarshal(text, &v)
-	}
-	if err != nil {
-		_, _ = process.Wait()
-		return fmt.Errorf("the server of volume %s ended before its mount answered", t.Name)
-	}
-	if v.Error != "" {
-		_, _ = process.Wait()
-		return errors.New(v.Error)
 	}
 	go func() { _, _ = process.Wait() }() // should it end before us
 	return nil
 }
 
-func (u volumeUnions) spawn(job string, done *os.File) (*os.Process, error) {
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+// detachPatience is how long a server may take to end whose mount nobody has any
+// more.
+const detachPatience = 10 * time.Second
+
+// Detach starts a server whose mount is this process's.
+func (u volumeUnions) Detach(_ context.Context, t volumes.Tree) (*os.File, func() error, error) {
+	process, mount, err := u.start(volumeServerJob{Tree: t})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	defer null.Close()
-	self, err := ownPath()
-	if err != nil {
-		return nil, err
-	}
-	if err := keepDescriptorsHome(); err != nil {
-		return nil, err
-	}
-	args := []string{"unionfs", "--root", u.s.Root(), "--storage-driver", u.s.conf.StorageDriver, volumeServerWord, job}
-	return os.StartProcess(self, args, &os.ProcAttr{
-		Dir:   "/",
-		Env:   append(os.Environ(), readyEnv+"="+strconv.Itoa(readyFD)),
-		Files: []*os.File{null, null, os.Stderr, done},
-		Sys:   &syscall.SysProcAttr{Setsid: true},
+	ended := make(chan error, 1)
+	go func() {
+		state, err := process.Wait()
+		if err == nil && !state.Success() {
+			err = fmt.Errorf("the server of volume %s: %v", t.Name, state)
+		}
+		ended <- err
+	}()
+	end := sync.OnceValue(func() error {
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(detachPatience):
+			return fmt.Errorf("volume %s is still mounted somewhere", t.Name)
+		}
 	})
+	return mount, end, nil
 }

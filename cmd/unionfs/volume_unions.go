@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -46,27 +44,6 @@ func (u volumeUnions) config(t *volumes.Tree, target string) fs.Config {
 		}
 	}
 	return cfg
-}
-
-// detachPatience is how long a mount may take to end that nobody has any more.
-const detachPatience = 10 * time.Second
-
-func (u volumeUnions) Detach(_ context.Context, t volumes.Tree) (*os.File, func() error, error) {
-	srv, fd, err := fs.MountDetached(u.config(&t, "volume "+t.Name))
-	if err != nil {
-		return nil, nil, err
-	}
-	end := sync.OnceValue(func() error {
-		done := make(chan error, 1)
-		go func() { done <- srv.Wait() }()
-		select {
-		case err := <-done:
-			return err
-		case <-time.After(detachPatience):
-			return fmt.Errorf("volume %s is still mounted somewhere", t.Name)
-		}
-	})
-	return os.NewFile(uintptr(fd), t.Name), end, nil
 }
 
 // holdLabel marks snapshots that only hold an image.
