@@ -2,8 +2,10 @@ package volumes
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -90,7 +92,7 @@ func (s *Store) withVolume(name string, do func(m *meta) error) error {
 	if !isName(name) {
 		return &NotFoundError{name}
 	}
-	l, err := lockPath(s.path(name))
+	l, err := s.lockVolume(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &NotFoundError{name}
 	}
@@ -106,4 +108,50 @@ func (s *Store) withVolume(name string, do func(m *meta) error) error {
 		return err
 	}
 	return do(m)
+}
+
+// lockVolume waits for a volume's lock: not for ever, because a process may be
+// stuck in the kernel with it.
+func (s *Store) lockVolume(name string) (lock, error) {
+	path, began, said := s.path(name), time.Now(), false
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		l, err := tryLock(path)
+		switch {
+		case err == nil && l.isAt(path):
+			return l, nil
+		case err == nil:
+			l.release()
+			continue
+		case err != errHeld:
+			return lock{}, err
+		}
+		waited := time.Since(began)
+		if waited > s.patience() {
+			return lock{}, &BusyError{name}
+		}
+		if waited > noticeAfter && !said {
+			said = true
+			s.warn(fmt.Sprintf("volume %s: waiting for another command that is at work on it", name))
+		}
+		time.Sleep(pause)
+	}
+}
+
+const (
+	noticeAfter     = 3 * time.Second
+	defaultPatience = 2 * time.Minute
+)
+
+func (s *Store) patience() time.Duration {
+	if s.o.Patience > 0 {
+		return s.o.Patience
+	}
+	return defaultPatience
+}
+
+// BusyError says that another command doesn't come to an end with a volume.
+type BusyError struct{ Name string }
+
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("volume %q: another command is at work on it and doesn't come to an end: try again later", e.Name)
 }

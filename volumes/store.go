@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Local is the name of our own driver.
@@ -20,6 +21,9 @@ type Options struct {
 	// use the store, and stays when this process ends. In a user namespace, which
 	// each command has of its own, nothing of that is so.
 	Shared bool
+	// Patience is how long another command may be at work on a volume before this
+	// one gives up; 0 is the default, two minutes.
+	Patience time.Duration
 	// Warn gets a line for what is odd but no failure; may be nil.
 	Warn func(line string)
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -201,4 +202,22 @@ func TestBadOptions(t *testing.T) {
 		}
 	}
 	noLeftovers(t, s)
+}
+
+func TestBusyVolume(t *testing.T) {
+	s := newStore(t, Options{Patience: 20 * time.Millisecond})
+	mustCreate(t, s, Request{Name: "v"})
+	l, err := lockPath(s.path("v"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var busy *BusyError
+	if _, err := s.Use(context.Background(), "v", "1"); !errors.As(err, &busy) {
+		t.Errorf("use: %v", err)
+	}
+	if all, err := s.List(context.Background()); err != nil || len(all) != 1 {
+		t.Errorf("list: %+v, %v", all, err)
+	}
+	l.release()
+	release(t, mustUse(t, s, "v", "1"))
 }
