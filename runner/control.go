@@ -36,6 +36,7 @@ func (r *Runner) listenControl(c *Container, m *monitor) (*control, error) {
 	}
 	path := filepath.Join(dir, socketName)
 	_ = os.Remove(path) // a killed monitor's
+	go sweepSockets(r.RunDir)
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		return nil, err
