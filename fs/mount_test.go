@@ -49,11 +49,17 @@ func serve(spec string) error {
 	}
 	cfg.Log = func(line string) { fmt.Fprintln(os.Stderr, line) }
 	cfg.Union.Warn = cfg.Log
+	if os.Getenv(stuckVariable) != "" {
+		neverAnswer(&cfg)
+	}
 	s, err := fs.Mount(cfg)
 	if err != nil {
 		return err
 	}
 	fmt.Println("ok")
+	if os.Getenv(stuckVariable) != "" {
+		useOwn(s, cfg.Target)
+	}
 	return s.Wait()
 }
 
@@ -96,12 +102,8 @@ var newMount = mountWith(nil)
 
 func (m *mounted) mount(t testing.TB) {
 	t.Helper()
-	spec, err := json.Marshal(m.cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
 	m.server = exec.Command(os.Args[0])
-	m.server.Env = append(os.Environ(), serveVariable+"="+string(spec))
+	m.server.Env = append(os.Environ(), serveVariable+"="+m.spec(t))
 	m.stderr = new(strings.Builder)
 	m.server.Stderr = io.MultiWriter(m.stderr, os.Stderr)
 	out, err := m.server.StdoutPipe()
@@ -117,6 +119,16 @@ func (m *mounted) mount(t testing.TB) {
 		m.server = nil
 		t.Fatalf("mount: %s", strings.TrimSpace(line))
 	}
+}
+
+// spec is what the server is told.
+func (m *mounted) spec(t testing.TB) string {
+	t.Helper()
+	spec, err := json.Marshal(m.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(spec)
 }
 
 func (m *mounted) Root() string        { return m.target }

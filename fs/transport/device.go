@@ -31,8 +31,8 @@ func (d *Device) Close() {
 	d.release()
 }
 
-// hold keeps the descriptor open until drop; false says that it is closed.
-func (d *Device) hold() bool {
+// Hold keeps the descriptor open until Drop; false says that it is closed.
+func (d *Device) Hold() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.fd < 0 {
@@ -42,7 +42,7 @@ func (d *Device) hold() bool {
 	return true
 }
 
-func (d *Device) drop() {
+func (d *Device) Drop() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.held--
