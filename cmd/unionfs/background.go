@@ -24,12 +24,17 @@ const (
 // server tells the reason of a failure on stderr by itself; startServer then
 // answers its exit status.
 func startServer(fuse int, target string) (status int, err error) {
+	return startServerAs(os.Args, fuse, target)
+}
+
+// startServerAs is startServer for a command line that isn't ours.
+func startServerAs(args []string, fuse int, target string) (status int, err error) {
 	ready, done, err := os.Pipe()
 	if err != nil {
 		return exitFailed, err
 	}
 	defer ready.Close()
-	server, err := spawn(fuse, target, done)
+	server, err := spawn(args, fuse, target, done)
 	done.Close()
 	if err != nil {
 		return exitFailed, fmt.Errorf("can't start the server: %w", err)
@@ -43,7 +48,7 @@ func startServer(fuse int, target string) (status int, err error) {
 // spawn runs the server in a session of its own, away from the signals of the
 // caller's terminal. Standard output isn't handed on at all: nothing is ever
 // printed there.
-func spawn(fd int, target string, done *os.File) (*os.Process, error) {
+func spawn(args []string, fd int, target string, done *os.File) (*os.Process, error) {
 	if err := keepDescriptorsHome(); err != nil {
 		return nil, err
 	}
@@ -63,7 +68,7 @@ func spawn(fd int, target string, done *os.File) (*os.Process, error) {
 		files = append(files, fuse)
 		env = append(env, fuseEnv+"="+strconv.Itoa(fuseFD))
 	}
-	return os.StartProcess(self, os.Args, &os.ProcAttr{
+	return os.StartProcess(self, args, &os.ProcAttr{
 		Env: env, Files: files, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 }

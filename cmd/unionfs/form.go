@@ -38,7 +38,7 @@ var verbs = []string{
 	"pull", "push", "login", "logout", "load", "save", "import", "export",
 	"image", "images", "tag", "rmi", "inspect", "history", "tree", "diff", "squash", "commit",
 	"run", "create", "start", "stop", "restart", "kill", "pause", "unpause", "wait", "exec", "attach", "logs",
-	"ps", "top", "stats", "rm", "rename", "cp", monitorWord,
+	"ps", "top", "stats", "rm", "rename", "cp", "bundle", monitorWord,
 	"snapshot", "volume", volumeServerWord, "system", "info", "unshare", "bench", benchWorkerWord,
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 
@@ -16,8 +15,8 @@ func unshareCommand() *cobra.Command {
 		Use:   "unshare [COMMAND…]",
 		Short: "Run a command in the user namespace in which a user's store lives",
 		Long: `Run COMMAND (default: a shell) as root of the user namespace that an ordinary
-user's commands work in. Files in the store, and mounts, have their right
-owners there.`,
+user's commands work in, or of one in which the user's own id is root. Files in
+the store, and mounts, have their right owners there.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			return unshare(args)
 		},
@@ -28,9 +27,9 @@ owners there.`,
 
 func unshare(args []string) error {
 	if os.Geteuid() != 0 {
-		maps, ok, why := sandbox.OwnMaps()
+		maps, ok, _ := sandbox.OwnMaps()
 		if !ok {
-			return fmt.Errorf("%s: this user has one id only, and needs no user namespace for its store", why)
+			maps = sandbox.SingleMaps() // as run does
 		}
 		status, err := sandbox.RunInUserNS(maps)
 		if err != nil {

@@ -21,6 +21,9 @@
 // knows that the program runs. With an init the script is made by a child, and
 // the inside stays to reap.
 //
+// A Spec can also be told to other runtimes, as the config.json of an OCI bundle
+// (oci.go); that is all that we know of them.
+//
 // Laws:
 //   - Nobody gets an id that root hasn't granted; the maps are written by
 //     newuidmap(1) and newgidmap(1), which check, or are the caller's own.
