@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"unionfs/runner/sandbox"
 )
 
 // Files go into a container and out of it as archives: the monitor of one that
@@ -26,7 +28,7 @@ type statOf struct {
 
 // getClient writes what is at a path of the container.
 func (m *monitor) getClient(f *framed, q *request) (answer, error) {
-	return answer{}, packBelow(int(m.root.Fd()), q.Path, output{f, frameOut})
+	return answer{}, packBelow(int(m.root.Fd()), m.ids, q.Path, output{f, frameOut})
 }
 
 // putClient unpacks into a directory of the container.
@@ -49,7 +51,7 @@ func (m *monitor) putClient(f *framed, q *request) (answer, error) {
 			}
 		}
 	}()
-	err := unpackBelow(int(m.root.Fd()), q.Path, r)
+	err := unpackBelow(int(m.root.Fd()), m.ids, q.Path, r)
 	r.CloseWithError(io.ErrClosedPipe)
 	return answer{}, err
 }
@@ -90,7 +92,7 @@ func openBelow(root int, name string, flags int, mode uint64) (int, error) {
 func (r *Runner) Get(ctx context.Context, c *Container, name string, w io.Writer) error {
 	return r.withRoot(ctx, c, request{Op: "get", Path: name},
 		func(f *framed) error { return drainInto(f, w) },
-		func(root int) error { return packBelow(root, name, w) })
+		func(root int) error { return packBelow(root, sandbox.IDMaps{}, name, w) })
 }
 
 // Put unpacks an archive into a directory of a container.
@@ -106,7 +108,7 @@ func (r *Runner) Put(ctx context.Context, c *Container, dir string, in io.Reader
 			}()
 			return drainInto(f, io.Discard)
 		},
-		func(root int) error { return unpackBelow(root, dir, in) })
+		func(root int) error { return unpackBelow(root, sandbox.IDMaps{}, dir, in) })
 }
 
 // Stat tells what a path of a container is.
@@ -142,7 +144,7 @@ func (r *Runner) withRoot(ctx context.Context, c *Container, q request, ask func
 
 // inRoot mounts a container's root for as long as do runs.
 func (r *Runner) inRoot(ctx context.Context, c *Container, do func(root int) error) error {
-	mount, root, err := r.detach(ctx, c)
+	mount, root, err := r.detach(ctx, c, sandbox.IDMaps{})
 	if err != nil {
 		return err
 	}

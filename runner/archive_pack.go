@@ -9,17 +9,20 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"unionfs/runner/sandbox"
 )
 
-// packBelow writes an archive of a path.
-func packBelow(root int, name string, w io.Writer) error {
+// packBelow writes an archive of a path. ids are those that the root shows
+// owners in.
+func packBelow(root int, ids sandbox.IDMaps, name string, w io.Writer) error {
 	fd, err := openBelow(root, name, unix.O_PATH|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	defer unix.Close(fd)
 	out := bufio.NewWriterSize(w, 256<<10)
-	t := tar.NewWriter(out)
+	t := &packer{tar.NewWriter(out), ids}
 	if err := packObject(t, fd, "."); err != nil {
 		return err
 	}
@@ -29,14 +32,19 @@ func packBelow(root int, name string, w io.Writer) error {
 	return out.Flush()
 }
 
+type packer struct {
+	*tar.Writer
+	ids sandbox.IDMaps
+}
+
 // packObject writes one object that is open (O_PATH), and all below it.
-func packObject(t *tar.Writer, fd int, name string) error {
+func packObject(t *packer, fd int, name string) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return err
 	}
 	h := &tar.Header{
-		Name: name, Mode: int64(st.Mode & 0o7777), Uid: int(st.Uid), Gid: int(st.Gid), Format: tar.FormatPAX,
+		Name: name, Mode: int64(st.Mode & 0o7777), Uid: int(onDisk(t.ids.UIDs, st.Uid)), Gid: int(onDisk(t.ids.GIDs, st.Gid)), Format: tar.FormatPAX,
 		ModTime: time.Unix(st.Mtim.Unix()),
 	}
 	switch st.Mode & unix.S_IFMT {
@@ -78,7 +86,7 @@ func reopen(fd, flags int) (int, error) {
 	return unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), flags|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 }
 
-func packData(t *tar.Writer, fd int, size int64) error {
+func packData(t *packer, fd int, size int64) error {
 	f, err := reopen(fd, unix.O_RDONLY)
 	if err != nil {
 		return err
@@ -99,7 +107,7 @@ func (zeroes) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func packChildren(t *tar.Writer, fd int, name string) error {
+func packChildren(t *packer, fd int, name string) error {
 	dir, err := reopen(fd, unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return err

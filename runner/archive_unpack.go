@@ -11,11 +11,14 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"unionfs/runner/sandbox"
 )
 
 // unpackBelow unpacks an archive into a directory beneath a root. Names in it
-// count from that directory; neither they nor symlinks lead out of the root.
-func unpackBelow(root int, dir string, r io.Reader) error {
+// count from that directory; neither they nor symlinks lead out of the root. ids
+// are those that the root shows owners in.
+func unpackBelow(root int, ids sandbox.IDMaps, dir string, r io.Reader) error {
 	t := tar.NewReader(bufio.NewReaderSize(r, 256<<10))
 	for {
 		h, err := t.Next()
@@ -29,10 +32,21 @@ func unpackBelow(root int, dir string, r io.Reader) error {
 		if !filepath.IsLocal(strings.TrimSuffix(h.Name, "/")) {
 			return fmt.Errorf("the archive: %q leads out of the place that it is for", h.Name)
 		}
+		h.Uid, h.Gid = shownOwner(ids.UIDs, h.Uid), shownOwner(ids.GIDs, h.Gid)
 		if err := unpackOne(root, path.Join("/", dir, h.Name), h, t); err != nil {
 			return fmt.Errorf("%s: %w", h.Name, err)
 		}
 	}
+}
+
+// shownOwner is who a file's owner is where it is written. Who isn't there is
+// given to root.
+func shownOwner(ranges []sandbox.IDRange, id int) int {
+	shown, ok := outsideID(ranges, uint32(id))
+	if !ok {
+		shown, _ = outsideID(ranges, 0)
+	}
+	return int(shown)
 }
 
 func unpackOne(root int, name string, h *tar.Header, body io.Reader) error {

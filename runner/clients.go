@@ -97,6 +97,7 @@ func (m *monitor) execClient(f *framed, q *request) (answer, error) {
 		return answer{Code: 125}, err
 	}
 	defer s.close()
+	s.belongTo(&p, m.ids)
 	box, err := execSandbox(context.Background(), m.box, p, s.stdio)
 	s.started()
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"unionfs/runner/sandbox"
 )
 
 // treeCopy copies a directory with all that is in it: owners, modes, times,
@@ -18,6 +20,8 @@ type treeCopy struct {
 	// source's file system, so that they are shared with the copy (ioctl_ficlone(2))
 	// or at least copied in the kernel; nil and -1 know no better one.
 	data func(name string, size int64) int
+	// ids are those that from shows owners in; the copy has the owners on disk.
+	ids sandbox.IDMaps
 	// links are the first names of files with several: inode → name in the copy.
 	links map[inode]string
 }
@@ -25,7 +29,7 @@ type treeCopy struct {
 type inode struct{ dev, ino uint64 }
 
 // copyTree copies the directory from into the directory to, which is empty.
-func copyTree(from, to int, data func(name string, size int64) int) error {
+func copyTree(from, to int, ids sandbox.IDMaps, data func(name string, size int64) int) error {
 	src, err := reopenDir(from)
 	if err != nil {
 		return err
@@ -36,7 +40,7 @@ func copyTree(from, to int, data func(name string, size int64) int) error {
 		return err
 	}
 	defer unix.Close(dst)
-	c := &treeCopy{to: dst, data: data, links: map[inode]string{}}
+	c := &treeCopy{to: dst, data: data, ids: ids, links: map[inode]string{}}
 	return c.directory(src, dst, "")
 }
 
@@ -61,7 +65,7 @@ func (c *treeCopy) directory(src, dst int, name string) error {
 			return &copyError{full, err}
 		}
 	}
-	return copyLook(src, dst)
+	return c.look(src, dst)
 }
 
 // copyError names the file that can't be copied.
@@ -111,12 +115,12 @@ func (c *treeCopy) entry(src, dst int, entry, full string) error {
 			return err
 		}
 	}
-	return adornName(dst, entry, &st)
+	return c.adornName(dst, entry, &st)
 }
 
 // adornName gives the owner, mode and times to what can't be opened.
-func adornName(dir int, name string, st *unix.Stat_t) error {
-	if err := keepGoing(unix.Fchownat(dir, name, int(st.Uid), int(st.Gid), unix.AT_SYMLINK_NOFOLLOW)); err != nil {
+func (c *treeCopy) adornName(dir int, name string, st *unix.Stat_t) error {
+	if err := keepGoing(unix.Fchownat(dir, name, int(onDisk(c.ids.UIDs, st.Uid)), int(onDisk(c.ids.GIDs, st.Gid)), unix.AT_SYMLINK_NOFOLLOW)); err != nil {
 		return err
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFLNK {
@@ -170,16 +174,16 @@ func (c *treeCopy) file(src, dst int, entry, full string) error {
 	if err := copyData(bytes, to, st.Size); err != nil {
 		return err
 	}
-	return copyLook(from, to)
+	return c.look(from, to)
 }
 
-// copyLook gives one open file what another is like, but its bytes.
-func copyLook(from, to int) error {
+// look gives one open file what another is like, but its bytes.
+func (c *treeCopy) look(from, to int) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(from, &st); err != nil {
 		return err
 	}
-	if err := keepGoing(unix.Fchown(to, int(st.Uid), int(st.Gid))); err != nil {
+	if err := keepGoing(unix.Fchown(to, int(onDisk(c.ids.UIDs, st.Uid)), int(onDisk(c.ids.GIDs, st.Gid)))); err != nil {
 		return err
 	}
 	// After chown(2), which clears setuid bits and capabilities.

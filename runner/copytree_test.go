@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"unionfs/runner/sandbox"
 )
 
 // treeText is all that a copy must keep, a line for each file.
@@ -101,7 +103,7 @@ func copied(t *testing.T, from string, data func(string, int64) int) string {
 	dst, err := unix.Open(to, unix.O_PATH|unix.O_CLOEXEC, 0)
 	must(t, err)
 	defer unix.Close(dst)
-	must(t, copyTree(src, dst, data))
+	must(t, copyTree(src, dst, sandbox.IDMaps{}, data))
 	return to
 }
 

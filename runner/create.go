@@ -46,6 +46,14 @@ func (r *Runner) Create(ctx context.Context, name string, s Spec) (Container, er
 	if err := r.settleStorage(&s, declared); err != nil {
 		return Container{}, err
 	}
+	withIDs, err := r.takeIDs(&s, img.Layers)
+	if err != nil {
+		return Container{}, err
+	}
+	defer withIDs()
+	if _, err := s.ownIDs(Look()); err != nil {
+		return Container{}, err
+	}
 	n := layerstore.Snapshot{Name: name, Layers: img.Layers, Image: img.ID, Labels: s.Labels}
 	if n.Data, err = dataOf(s); err != nil {
 		return Container{}, err
@@ -66,7 +74,10 @@ func (s *Spec) check() error {
 	if _, err := s.rlimits(); err != nil {
 		return err
 	}
-	if _, err := s.namespaces(facts); err != nil {
+	if _, err := s.namespaces(false); err != nil {
+		return err
+	}
+	if _, err := parseUserMode(s.UserMode); err != nil {
 		return err
 	}
 	if _, err := s.devices(facts); err != nil {

@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+
+	"unionfs/runner/sandbox"
 )
 
 // etcFiles are the container's own network files.
@@ -92,6 +95,33 @@ func (c *Container) writeEtc(e etcFiles) error {
 		if err := os.Chmod(c.file("etc", name), 0o644); err != nil { // whatever the umask
 			return err
 		}
+	}
+	return nil
+}
+
+// openEtc has the container's own files mounted by descriptor, and belong to its
+// root, where it has ids of its own: to those the store is closed.
+func (m *monitor) openEtc(h *held) error {
+	if len(m.ids.UIDs) == 0 {
+		return nil
+	}
+	uid, _ := outsideID(m.ids.UIDs, 0)
+	gid, _ := outsideID(m.ids.GIDs, 0)
+	dir := m.c.file("etc")
+	for i := range m.plan.Mounts {
+		p := &m.plan.Mounts[i]
+		if filepath.Dir(p.Source) != dir {
+			continue
+		}
+		if err := os.Chown(p.Source, int(uid), int(gid)); err != nil {
+			return err
+		}
+		file, err := sandbox.Clone(p.Source, false)
+		if err != nil {
+			return err
+		}
+		h.later(func() { file.Close() })
+		p.Fd = file
 	}
 	return nil
 }

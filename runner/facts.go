@@ -1,10 +1,13 @@
 package runner
 
 import (
+	"fmt"
 	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"unionfs/runner/sandbox"
 )
 
 // Facts is what a plan has to know of this machine and of who is asking.
@@ -17,6 +20,11 @@ type Facts struct {
 	// the sandbox needs a user namespace of its own.
 	NewUserNS bool
 	UID, GID  int
+
+	// IDs are those of this process's user namespace, as its parent has them,
+	// and CallerUID and CallerGID who is 0 in it.
+	IDs                  sandbox.IDMaps
+	CallerUID, CallerGID int
 
 	// Capabilities are those that this process has.
 	Capabilities uint64
@@ -36,6 +44,8 @@ func Look() Facts {
 	if f.NewUserNS {
 		f.InitialUserNS, f.SingleID = false, true
 	}
+	f.IDs = sandbox.IDMaps{UIDs: readMap("/proc/self/uid_map"), GIDs: readMap("/proc/self/gid_map")}
+	f.CallerUID, f.CallerGID = callerOf(f.IDs.UIDs), callerOf(f.IDs.GIDs)
 	f.Capabilities = effectiveCapabilities()
 	f.ResolvConf = readText("/etc/resolv.conf")
 	f.Hosts = readText("/etc/hosts")
@@ -56,6 +66,23 @@ func readMaps() (initial, single bool) {
 		return false, true
 	}
 	return false, false
+}
+
+// readMap reads a file of user_namespaces(7).
+func readMap(path string) (out []sandbox.IDRange) {
+	for line := range strings.Lines(readText(path)) {
+		var r sandbox.IDRange
+		if n, err := fmt.Sscan(line, &r.Inside, &r.Host, &r.Count); n == 3 && err == nil {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// callerOf is who is 0.
+func callerOf(ranges []sandbox.IDRange) int {
+	id, _ := outsideID(ranges, 0)
+	return int(id)
 }
 
 func readText(path string) string {

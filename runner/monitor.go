@@ -54,6 +54,7 @@ type monitor struct {
 
 	acct  Accounts
 	facts Facts
+	ids   sandbox.IDMaps // of the container's own user namespace
 	// ended is closed when final says how it ended.
 	ended chan struct{}
 	final State
@@ -107,12 +108,11 @@ func failedState(err error) State {
 
 // run does it all under the monitor's lock.
 func (m *monitor) run(ctx context.Context) (State, error) {
-	mount, root, err := m.r.detach(ctx, m.c)
+	mount, err := m.openRoot(ctx)
 	if err != nil {
 		return State{}, err
 	}
-	m.root = root
-	defer letGo(mount, root) // the sandbox's hold on it is gone by then
+	defer letGo(mount, m.root) // the sandbox's hold on it is gone by then
 	return m.inMount(ctx)
 }
 
@@ -135,11 +135,15 @@ func (m *monitor) inMount(ctx context.Context) (State, error) {
 		return State{}, err
 	}
 	defer held.release() // when the sandbox is gone
+	if err := m.openEtc(held); err != nil {
+		return State{}, err
+	}
 	streams, err := m.openStreams()
 	if err != nil {
 		return State{}, err
 	}
 	defer streams.close()
+	streams.belongTo(&m.plan.Process, m.ids)
 	m.plan.Stdio = streams.stdio
 	if m.ctl, err = m.r.listenControl(m.c, m); err != nil {
 		return State{}, err
@@ -200,10 +204,6 @@ func (m *monitor) awaitOwner() {
 
 // makePlan makes the container's plan and its files.
 func (m *monitor) makePlan() error {
-	m.facts = Look()
-	if m.o.Facts != nil {
-		m.facts = *m.o.Facts
-	}
 	cfg, err := m.r.config(m.c)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -127,7 +128,7 @@ func (m *monitor) giveAway(mount *Mount, place string) error {
 // mapOwners makes a mount show other owners than it has.
 func (m *monitor) mapOwners(mount *Mount, file *os.File, deep bool) error {
 	if mount.IDMap == "" {
-		return nil
+		return m.mapVolume(mount, file)
 	}
 	maps, err := ParseIDMap(mount.IDMap)
 	if err != nil {
@@ -148,6 +149,18 @@ func (m *monitor) mapOwners(mount *Mount, file *os.File, deep bool) error {
 	return nil
 }
 
+// mapVolume shows a volume's owners as a container with ids of its own has them.
+// One with keep-id has those that a volume has, in another order.
+func (m *monitor) mapVolume(mount *Mount, file *os.File) error {
+	if len(m.ids.UIDs) == 0 || mount.Type != VolumeMount || mount.Chown || strings.HasPrefix(m.c.Spec.UserMode, "keep-id") {
+		return nil
+	}
+	if err := sandbox.MapIDs(file, m.ids, false); err != nil {
+		return fmt.Errorf("its owners are nobody in a container with --userns=%s, and it %v: the option U gives its files to the container's user", m.c.Spec.UserMode, err)
+	}
+	return nil
+}
+
 // openImage shows an image that is in the store.
 func (m *monitor) openImage(ctx context.Context, mount *Mount, h *held) (*os.File, error) {
 	img, err := m.r.Store.Find(mount.Source)
@@ -159,7 +172,11 @@ func (m *monitor) openImage(ctx context.Context, mount *Mount, h *held) (*os.Fil
 
 // pass mounts a union that goes with the container's end.
 func (m *monitor) pass(ctx context.Context, p driver.Passing, h *held) (*os.File, error) {
-	mount, file, err := driver.Pass(ctx, m.r.Store, p, driver.MountOptions{Log: m.r.Warn})
+	o := driver.MountOptions{Log: m.r.Warn}
+	if p.Dir == "" {
+		o.UIDs, o.GIDs = shownAs(m.ids.UIDs), shownAs(m.ids.GIDs)
+	}
+	mount, file, err := driver.Pass(ctx, m.r.Store, p, o)
 	if err != nil {
 		return nil, err
 	}

@@ -115,10 +115,10 @@ func (m *monitor) fill(place string, dir int) error {
 	defer unix.Close(from)
 	layers := m.layerDataBelow(place)
 	if layers == nil {
-		return copyTree(from, dir, nil)
+		return copyTree(from, dir, m.ids, nil)
 	}
 	defer layers.close()
-	return copyTree(from, dir, layers.open)
+	return copyTree(from, dir, m.ids, layers.open)
 }
 
 // removeVolumes deletes the volumes that were made for a container alone, which

@@ -39,17 +39,20 @@ func NewPlan(r Request, f Facts) (sandbox.Spec, error) {
 		Hostname: hostname, Domainname: s.Domainname, Sysctls: s.Sysctls,
 		Cgroup: s.cgroup(r.ID, f),
 	}
-	if p.Namespaces, err = s.namespaces(f); err != nil {
-		return sandbox.Spec{}, err
-	}
 	if s.UTSMode == "host" {
 		p.Hostname, p.Domainname = "", ""
+	}
+	if p.IDMaps, err = s.ownIDs(f); err != nil {
+		return sandbox.Spec{}, err
 	}
 	if f.NewUserNS {
 		p.IDMaps = sandbox.IDMaps{
 			UIDs: []sandbox.IDRange{{Inside: 0, Host: f.UID, Count: 1}},
 			GIDs: []sandbox.IDRange{{Inside: 0, Host: f.GID, Count: 1}},
 		}
+	}
+	if p.Namespaces, err = s.namespaces(len(p.IDMaps.UIDs) > 0); err != nil {
+		return sandbox.Spec{}, err
 	}
 	p.Mounts = mergeMounts(s.defaultMounts(f), append(r.etcMounts(f), r.Mounts...))
 	if p.Devices, err = s.devices(f); err != nil {
@@ -83,9 +86,9 @@ func (s *Spec) cgroup(id string, f Facts) sandbox.Cgroup {
 }
 
 // namespaces are new ones for all kinds that aren't the caller's.
-func (s *Spec) namespaces(f Facts) ([]sandbox.Namespace, error) {
+func (s *Spec) namespaces(user bool) ([]sandbox.Namespace, error) {
 	out := []sandbox.Namespace{{Type: sandbox.MountNS}}
-	if f.NewUserNS {
+	if user {
 		out = append(out, sandbox.Namespace{Type: sandbox.UserNS})
 	}
 	for _, kind := range []struct {

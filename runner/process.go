@@ -58,6 +58,9 @@ func setEnv(env []string, word string) []string {
 
 func (s *Spec) process(img *v1.Config, a Accounts, f Facts, hostname string) (sandbox.Process, error) {
 	who := s.User
+	if kept, ok := s.keptUser(f); ok && who == "" {
+		who = kept
+	}
 	if who == "" {
 		who = img.User
 	}

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -12,18 +13,32 @@ import (
 
 // Plan answers what Monitor would tell the sandbox, without running anything.
 func (r *Runner) Plan(ctx context.Context, c *Container) (sandbox.Spec, error) {
-	mount, root, err := r.detach(ctx, c)
+	m := &monitor{r: r, c: c}
+	mount, err := m.openRoot(ctx)
 	if err != nil {
 		return sandbox.Spec{}, err
 	}
-	defer letGo(mount, root)
-	m := &monitor{r: r, c: c, root: root}
+	defer letGo(mount, m.root)
 	err = m.makePlan()
 	return m.plan, err
 }
 
-// detach mounts a container's root in no tree.
-func (r *Runner) detach(ctx context.Context, c *Container) (driver.Mount, *os.File, error) {
+// openRoot mounts the container's root, with the owners that the container sees.
+func (m *monitor) openRoot(ctx context.Context) (mount driver.Mount, err error) {
+	m.facts = Look()
+	if m.o.Facts != nil {
+		m.facts = *m.o.Facts
+	}
+	if m.ids, err = m.c.Spec.ownIDs(m.facts); err != nil {
+		return nil, err
+	}
+	mount, m.root, err = m.r.detach(ctx, m.c, m.ids)
+	return mount, err
+}
+
+// detach mounts a container's root in no tree. With ids it shows owners as the
+// user namespace that has them does.
+func (r *Runner) detach(ctx context.Context, c *Container, ids sandbox.IDMaps) (driver.Mount, *os.File, error) {
 	d, err := r.driver(c)
 	if err != nil {
 		return nil, nil, err
@@ -35,7 +50,30 @@ func (r *Runner) detach(ctx context.Context, c *Container) (driver.Mount, *os.Fi
 		// /dev, which is a mount of its own.
 		o.Options = []string{"nodev"}
 	}
-	return d.Detach(ctx, c.Snapshot, o)
+	if len(ids.UIDs) == 0 {
+		return d.Detach(ctx, c.Snapshot, o)
+	}
+	if d.Name() == "union" {
+		o.UIDs, o.GIDs = shownAs(ids.UIDs), shownAs(ids.GIDs)
+		return d.Detach(ctx, c.Snapshot, o)
+	}
+	mount, root, err := d.Detach(ctx, c.Snapshot, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := sandbox.MapIDs(root, ids, false); err != nil {
+		letGo(mount, root)
+		return nil, nil, fmt.Errorf("--userns=%s: the files of the storage driver %s %w: --storage-driver union can show any owners", c.Spec.UserMode, d.Name(), err)
+	}
+	return mount, root, nil
+}
+
+// shownAs has a mount show owners as a user namespace's maker knows them.
+func shownAs(ranges []sandbox.IDRange) (out []driver.IDRange) {
+	for _, r := range ranges {
+		out = append(out, driver.IDRange{Disk: uint32(r.Inside), Shown: uint32(r.Host), Count: uint32(r.Count)})
+	}
+	return out
 }
 
 // letGo gives a root back that nobody else has any more, and returns when it is

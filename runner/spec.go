@@ -1,6 +1,10 @@
 package runner
 
-import "time"
+import (
+	"time"
+
+	"unionfs/runner/sandbox"
+)
 
 // Spec is what somebody asked of a container. It is kept in the store as JSON.
 // What it leaves empty comes from the image's config, and then from defaults.
@@ -47,13 +51,15 @@ type Spec struct {
 
 	// Modes of the namespaces: "" and "private" are new ones, "host" is the
 	// caller's.
-	PIDMode    string   `json:"pidMode,omitempty"`
-	IPCMode    string   `json:"ipcMode,omitempty"`
-	UTSMode    string   `json:"utsMode,omitempty"`
-	CgroupMode string   `json:"cgroupMode,omitempty"`
-	NetMode    string   `json:"netMode,omitempty"` // none, host or private
-	UserMode   string   `json:"userMode,omitempty"`
-	Publish    []string `json:"publish,omitempty"` // [IP:]HOST:CONTAINER[/PROTO]
+	PIDMode    string `json:"pidMode,omitempty"`
+	IPCMode    string `json:"ipcMode,omitempty"`
+	UTSMode    string `json:"utsMode,omitempty"`
+	CgroupMode string `json:"cgroupMode,omitempty"`
+	NetMode    string `json:"netMode,omitempty"`  // none, host or private
+	UserMode   string `json:"userMode,omitempty"` // userMode's words
+	// IDs are the container's own ones, with --userns=auto.
+	IDs     *sandbox.IDMaps `json:"ids,omitempty"`
+	Publish []string        `json:"publish,omitempty"` // [IP:]HOST:CONTAINER[/PROTO]
 
 	// Mounts are volumes, binds, tmpfs and images. Containers that were made
 	// before there were volumes have Binds and Tmpfs instead.

@@ -69,6 +69,18 @@ func newStreams(tty, interactive bool) (*streams, error) {
 	return s, nil
 }
 
+// belongTo gives the program's pipes to its user where that has another number
+// inside than here: only who is outside can.
+func (s *streams) belongTo(p *sandbox.Process, ids sandbox.IDMaps) {
+	uid, ok := outsideID(ids.UIDs, p.UID)
+	if !ok || len(ids.UIDs) == 0 {
+		return
+	}
+	for _, f := range s.theirs[1:] { // the first is the machine's /dev/null
+		_ = f.Chown(int(uid), -1) // else it can't be opened by name
+	}
+}
+
 // started closes what is the program's alone now.
 func (s *streams) started() {
 	for _, f := range s.theirs {

@@ -76,6 +76,7 @@ func (r *runFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&s.PIDMode, "pid", "", "host or private (default)")
 	flags.StringVar(&s.IPCMode, "ipc", "", "host, none or private (default)")
 	flags.StringVar(&s.UTSMode, "uts", "", "host or private (default)")
+	flags.StringVar(&s.UserMode, "userns", "", "host, map[:uids=IN-HOST-N;gids=IN-HOST-N], keep-id[:uid=N,gid=N] or auto[:size=N]")
 	flags.StringVar(&s.CgroupMode, "cgroupns", "", "host or private (default)")
 	flags.StringVar(&r.network, "network", "", "none, host or private (default, where pasta or slirp4netns is installed)")
 	flags.StringVar(&r.network, "net", "", "the same")

@@ -47,11 +47,17 @@ type MountOptions struct {
 	// Quota, when above zero, is how many bytes the snapshot's changes may take:
 	// of the union driver.
 	Quota int64
+	// UIDs and GIDs say as whom the mount shows the owners that files have: of
+	// the union driver.
+	UIDs, GIDs []IDRange
 	// Options are general mount options: nosuid, nodev, allow_other …
 	Options []string
 	// Log gets a line for each incident of a served mount; may be nil.
 	Log func(line string)
 }
+
+// IDRange shows Count owners from Disk on under the numbers from Shown on.
+type IDRange struct{ Disk, Shown, Count uint32 }
 
 // Mount is something mounted.
 type Mount interface {

@@ -141,6 +141,7 @@ func (d *unionDriver) config(chain []layerstore.DiffID, target string, o MountOp
 		Target: target, FD: -1, Options: o.Options, Log: o.Log,
 		Union: union.Config{Lower: d.s.LowerDirs(chain), Warn: o.Log},
 	}
+	cfg.Union.UIDMap, cfg.Union.GIDMap = unionRanges(o.UIDs), unionRanges(o.GIDs)
 	if d.s.IDs() == layertar.SingleID {
 		cfg.Union.XattrPermissions = 2
 		if unix.Geteuid() == 0 {
@@ -152,6 +153,13 @@ func (d *unionDriver) config(chain []layerstore.DiffID, target string, o MountOp
 		}
 	}
 	return cfg
+}
+
+func unionRanges(ranges []IDRange) (out []union.IDRange) {
+	for _, r := range ranges {
+		out = append(out, union.IDRange{Host: r.Disk, Container: r.Shown, Count: r.Count})
+	}
+	return out
 }
 
 // served is a mount that this process serves.
