@@ -47,7 +47,10 @@ func (d ImageID) Hex() string { return Digest(d).Hex() }
 func (d ChainID) Hex() string { return Digest(d).Hex() }
 
 // Short is what tables show.
-func (d ImageID) Short() string { return d.Hex()[:12] }
+func (d ImageID) Short() string {
+	hexa := d.Hex()
+	return hexa[:min(12, len(hexa))]
+}
 
 // UnmarshalText checks digests in JSON.
 func (d *Digest) UnmarshalText(text []byte) (err error) {

@@ -21,6 +21,9 @@ type Snapshot struct {
 	// Layers is the chain, the lowest first; empty for a snapshot that
 	// begins with nothing.
 	Layers []DiffID `json:"layers"`
+	// Base is a directory of this machine that is in the place of the layers:
+	// below what is written, or, with the driver "directory", where it goes.
+	Base string `json:"base,omitempty"`
 	// Image is the image it was made from, if any.
 	Image ImageID `json:"image,omitempty"`
 	// Driver made it and must mount it.

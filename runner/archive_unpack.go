@@ -110,7 +110,7 @@ func unpackNew(parent int, base string, h *tar.Header, body io.Reader) error {
 		if err := unix.Symlinkat(h.Linkname, parent, base); err != nil {
 			return err
 		}
-		return unix.Fchownat(parent, base, h.Uid, h.Gid, unix.AT_SYMLINK_NOFOLLOW)
+		return giveOwner(h, func(uid, gid int) error { return unix.Fchownat(parent, base, uid, gid, unix.AT_SYMLINK_NOFOLLOW) })
 	case tar.TypeFifo:
 		if err := unix.Mknodat(parent, base, unix.S_IFIFO|0o600, 0); err != nil {
 			return err
@@ -137,7 +137,7 @@ func unpackNew(parent int, base string, h *tar.Header, body io.Reader) error {
 // giveAttrs sets owner, mode and time of what is open.
 func giveAttrs(fd int, h *tar.Header) error {
 	self := fmt.Sprintf("/proc/self/fd/%d", fd)
-	if err := unix.Chown(self, h.Uid, h.Gid); err != nil {
+	if err := giveOwner(h, func(uid, gid int) error { return unix.Chown(self, uid, gid) }); err != nil {
 		return err
 	}
 	if err := unix.Chmod(self, uint32(h.Mode)&0o7777); err != nil {
@@ -145,4 +145,14 @@ func giveAttrs(fd int, h *tar.Header) error {
 	}
 	mtime := unix.NsecToTimespec(h.ModTime.UnixNano())
 	return unix.UtimesNanoAt(unix.AT_FDCWD, self, []unix.Timespec{{Nsec: unix.UTIME_OMIT}, mtime}, 0)
+}
+
+// giveOwner gives to root what belongs to somebody who has no number in this user
+// namespace.
+func giveOwner(h *tar.Header, chown func(uid, gid int) error) error {
+	err := chown(h.Uid, h.Gid)
+	if err == unix.EINVAL {
+		err = chown(0, 0)
+	}
+	return err
 }

@@ -16,6 +16,9 @@ func (r *Runner) Create(ctx context.Context, name string, s Spec) (Container, er
 	if err := s.check(); err != nil {
 		return Container{}, err
 	}
+	if s.Rootfs != "" {
+		return r.createOn(ctx, name, s)
+	}
 	d, _, err := driver.Pick(r.Driver, r.Store)
 	if err != nil {
 		return Container{}, err
@@ -46,7 +49,12 @@ func (r *Runner) Create(ctx context.Context, name string, s Spec) (Container, er
 	if err := r.settleStorage(&s, declared); err != nil {
 		return Container{}, err
 	}
-	withIDs, err := r.takeIDs(&s, img.Layers)
+	return r.publish(ctx, d, st, s, layerstore.Snapshot{Name: name, Layers: img.Layers, Image: img.ID})
+}
+
+// publish makes a container of all that was settled.
+func (r *Runner) publish(ctx context.Context, d driver.Driver, st *layerstore.Stage, s Spec, n layerstore.Snapshot) (Container, error) {
+	withIDs, err := r.takeIDs(&s, r.lowers(&n))
 	if err != nil {
 		return Container{}, err
 	}
@@ -54,7 +62,7 @@ func (r *Runner) Create(ctx context.Context, name string, s Spec) (Container, er
 	if _, err := s.ownIDs(Look()); err != nil {
 		return Container{}, err
 	}
-	n := layerstore.Snapshot{Name: name, Layers: img.Layers, Image: img.ID, Labels: s.Labels}
+	n.Labels = s.Labels
 	if n.Data, err = dataOf(s); err != nil {
 		return Container{}, err
 	}

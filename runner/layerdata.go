@@ -29,7 +29,7 @@ func (m *monitor) layerDataBelow(place string) *layerData {
 		return nil
 	}
 	l := &layerData{below: below}
-	for _, dir := range m.r.Store.LowerDirs(m.c.Layers) {
+	for _, dir := range m.r.lowers(&m.c.Snapshot) {
 		fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			l.close()

@@ -61,8 +61,11 @@ func (r *Runner) detach(ctx context.Context, c *Container, ids sandbox.IDMaps) (
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := sandbox.MapIDs(root, ids, false); err != nil {
+	if err := sandbox.MapIDs(root, ids, c.Base != ""); err != nil {
 		letGo(mount, root)
+		if c.Base != "" {
+			return nil, nil, fmt.Errorf("--userns=%s: the files of %s %w: a union over it (--rootfs %s:O) can show any owners", c.Spec.UserMode, c.Base, err, c.Base)
+		}
 		return nil, nil, fmt.Errorf("--userns=%s: the files of the storage driver %s %w: --storage-driver union can show any owners", c.Spec.UserMode, d.Name(), err)
 	}
 	return mount, root, nil

@@ -9,8 +9,10 @@ import (
 // Spec is what somebody asked of a container. It is kept in the store as JSON.
 // What it leaves empty comes from the image's config, and then from defaults.
 type Spec struct {
-	// Image is the name as asked for.
-	Image string `json:"image,omitempty"`
+	// Image is the name as asked for; Rootfs is a directory of this machine in
+	// its place: DIR, or DIR:O for a union over it.
+	Image  string `json:"image,omitempty"`
+	Rootfs string `json:"rootfs,omitempty"`
 
 	// Entrypoint, when set, replaces the image's, and its command with it.
 	Entrypoint *[]string `json:"entrypoint,omitempty"`

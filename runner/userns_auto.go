@@ -12,7 +12,6 @@ import (
 	"github.com/moby/sys/user"
 	"golang.org/x/sys/unix"
 
-	"unionfs/layerstore"
 	"unionfs/runner/sandbox"
 )
 
@@ -33,7 +32,7 @@ const idsLock = "ids.lock"
 
 // takeIDs gives a container with --userns=auto its range. What it answers is to
 // be called when the container is in the store, or has come to nothing.
-func (r *Runner) takeIDs(s *Spec, layers []layerstore.DiffID) (done func(), err error) {
+func (r *Runner) takeIDs(s *Spec, lowers []string) (done func(), err error) {
 	u, err := parseUserMode(s.UserMode)
 	if err != nil || u.kind != "auto" {
 		return func() {}, err
@@ -48,7 +47,7 @@ func (r *Runner) takeIDs(s *Spec, layers []layerstore.DiffID) (done func(), err 
 	}
 	size := u.size
 	if size == 0 {
-		size = r.neededIDs(layers)
+		size = neededIDs(lowers)
 	}
 	lock, err := os.OpenFile(filepath.Join(r.Store.Root(), idsLock), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -148,10 +147,10 @@ func freeRange(pool, taken []sandbox.IDRange, size int) (sandbox.IDRange, bool) 
 
 // neededIDs is how many ids an image's accounts need. Nobody, whose number is
 // far above the others, is who has no number in any case.
-func (r *Runner) neededIDs(layers []layerstore.DiffID) int {
+func neededIDs(lowers []string) int {
 	needed := minAutoIDs
 	for _, file := range []string{"etc/passwd", "etc/group"} {
-		for _, dir := range r.Store.LowerDirs(layers) {
+		for _, dir := range lowers {
 			text := readBelow(dir, file)
 			if text == "" {
 				continue

@@ -18,7 +18,8 @@ func commitCommand(f *storeFlags) *cobra.Command {
 		Short: "Make an image of a container's or snapshot's changes",
 		Long: `Make the changes in a container or snapshot one more layer on top of the image that it was
 made from. What is committed is what is in the snapshot's upper directory: the
-unchanged rest isn't read. The new image's id is printed.`,
+unchanged rest isn't read. A container of a directory (--rootfs) becomes an image of
+one layer, with all that it shows. The new image's id is printed.`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := f.settled(cmd.Context(), args[0])
@@ -62,7 +63,11 @@ func commitSnapshot(ctx context.Context, s *shop, what string, o layerstore.Comm
 		return layerstore.Image{}, err
 	}
 	defer st.Close()
-	layer, err := st.AddTar(ctx, func(w io.Writer) error { return d.Diff(ctx, n, w) })
+	write := d.Diff
+	if n.Base != "" {
+		write = d.Export // there is no image to put changes on
+	}
+	layer, err := st.AddTar(ctx, func(w io.Writer) error { return write(ctx, n, w) })
 	if err != nil {
 		return layerstore.Image{}, fmt.Errorf("commit of %s: %w", what, err)
 	}

@@ -17,6 +17,7 @@ type containerInspect struct {
 	Name    string
 	Created time.Time
 	Image   layerstore.ImageID
+	Rootfs  string `json:",omitempty"` // the directory in the image's place
 	Driver  string
 	State   containerState
 	LogPath string
@@ -44,13 +45,16 @@ func inspectContainer(ctx context.Context, s *shop, c *runner.Container) (contai
 		return containerInspect{}, err
 	}
 	out := containerInspect{
-		ID: c.ID, Name: c.Name, Created: c.Created, Image: c.Image, Driver: c.Driver, LogPath: c.LogPath(),
+		ID: c.ID, Name: c.Name, Created: c.Created, Image: c.Image, Rootfs: c.Base, Driver: c.Driver, LogPath: c.LogPath(),
 		Mounts: containerMounts(ctx, volumes, c), Spec: c.Spec, Layers: c.Layers,
 		State: containerState{
 			Status: string(c.State.Status), Running: c.State.Status == runner.Running, OOMKilled: c.State.OOMKilled,
 			Pid: c.State.PID, ExitCode: c.State.ExitCode, Error: c.State.Error,
 			StartedAt: c.State.StartedAt, FinishedAt: c.State.FinishedAt,
 		},
+	}
+	if c.Image == "" {
+		return out, nil
 	}
 	cfg, err := s.Config(c.Image)
 	if err == nil {

@@ -88,7 +88,7 @@ func (o *output) container(id string) string {
 
 func psRowOf(c *runner.Container) psRow {
 	return psRow{
-		ID: c.ID, Names: c.Name, Image: c.Spec.Image, Command: strings.Join(c.Spec.CommandLine(), " "),
+		ID: c.ID, Names: c.Name, Image: c.Spec.Image + c.Spec.Rootfs, Command: strings.Join(c.Spec.CommandLine(), " "),
 		State: string(c.State.Status), Status: statusText(c.State, c.Created), Created: c.Created,
 		Ports: strings.Join(c.Spec.Publish, ", "), Labels: c.Labels, Exit: c.State.ExitCode,
 	}

@@ -27,13 +27,13 @@ func runCommand(f *storeFlags) *cobra.Command {
 	var detach, dryRun bool
 	var keys string
 	cmd := &cobra.Command{
-		Use:   "run IMAGE [COMMAND…]",
+		Use:   "run IMAGE|--rootfs DIR [COMMAND…]",
 		Short: "Run a command in a new container of an image",
 		Long: `Make a container of an image and run its program, or COMMAND, in it. The exit
 status is the program's; 125 when the container couldn't be made, 126 when the
 program can't be executed, 127 when it isn't there. An ordinary user needs no
 privilege: the container then is in a user namespace.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: r.words,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := r.read(cmd, args); err != nil {
 				return err
@@ -71,10 +71,10 @@ privilege: the container then is in a user namespace.`,
 func createCommand(f *storeFlags) *cobra.Command {
 	var r runFlags
 	cmd := &cobra.Command{
-		Use:   "create IMAGE [COMMAND…]",
+		Use:   "create IMAGE|--rootfs DIR [COMMAND…]",
 		Short: "Make a container without starting it",
 		Long:  "Make a container as run does, for unionfs start to start. Its id is printed.",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  r.words,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := r.read(cmd, args); err != nil {
 				return err
@@ -111,8 +111,10 @@ func runnerError(err error) error {
 }
 
 func create(ctx context.Context, h *house, r *runFlags) (runner.Container, error) {
-	if err := h.ensureImage(ctx, r.spec.Image, r.pull, r.platform); err != nil {
-		return runner.Container{}, err
+	if r.spec.Rootfs == "" {
+		if err := h.ensureImage(ctx, r.spec.Image, r.pull, r.platform); err != nil {
+			return runner.Container{}, err
+		}
 	}
 	for _, m := range r.spec.Mounts {
 		if m.Type != runner.ImageMount {

@@ -39,6 +39,7 @@ func (r *runFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SetInterspersed(false) // flags behind the image are the program's
 	s := &r.spec
+	flags.StringVar(&s.Rootfs, "rootfs", "", "DIR[:O]: a directory instead of an image; with :O what is written is kept apart")
 	flags.StringVar(&r.name, "name", "", "a name for the container")
 	flags.BoolVarP(&s.Interactive, "interactive", "i", false, "keep its standard input open")
 	flags.BoolVarP(&s.TTY, "tty", "t", false, "give it a terminal")
@@ -92,10 +93,21 @@ func (r *runFlags) add(cmd *cobra.Command) {
 	flags.Bool("help", false, "this help")
 }
 
+// words are an image, which no directory stands for, and a command.
+func (r *runFlags) words(cmd *cobra.Command, args []string) error {
+	if r.spec.Rootfs != "" {
+		return nil
+	}
+	return cobra.MinimumNArgs(1)(cmd, args)
+}
+
 // read makes the spec of the flags and the words.
 func (r *runFlags) read(cmd *cobra.Command, args []string) error {
 	s := &r.spec
-	s.Image, s.Args = args[0], args[1:]
+	if s.Rootfs == "" {
+		s.Image, args = args[0], args[1:]
+	}
+	s.Args = args
 	if cmd.Flags().Changed("entrypoint") {
 		entry := strings.Fields(r.entrypoint)
 		s.Entrypoint = &entry

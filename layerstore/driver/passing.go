@@ -99,12 +99,17 @@ func (p *Passing) adorn(s *layerstore.Store, upper string) error {
 	if p.Dir == "" {
 		return makeRoot(s, upper, p.Chain)
 	}
+	return adornLike(upper, p.Dir)
+}
+
+// adornLike gives a directory the owner, mode and times of another one.
+func adornLike(upper, dir string) error {
 	to, err := hostfs.OpenLayer(upper)
 	if err != nil {
 		return err
 	}
 	defer hostfs.Close(to)
-	from, err := hostfs.OpenLayer(p.Dir)
+	from, err := hostfs.OpenLayer(dir)
 	if err != nil {
 		return err
 	}
@@ -131,13 +136,18 @@ func (d *unionDriver) pass(st *layerstore.Stage, p Passing, lowers []string, upp
 	cfg.Union.Lower, cfg.Union.Upper, cfg.Union.Work = lowers, upper, work
 	cfg.Union.Volatile = upper != "" // nothing of it is to last
 	if p.Dir != "" {
-		// It is the machine's, whose users may change it meanwhile.
-		live := time.Duration(0)
-		cfg.Timeout = &live
+		changing(&cfg)
 	}
 	srv, fd, err := fs.MountDetached(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
 	return &served{srv, sync.OnceFunc(st.Close)}, os.NewFile(uintptr(fd), cfg.Target), nil
+}
+
+// changing is for lowers that are the machine's, whose users may change them
+// meanwhile.
+func changing(cfg *fs.Config) {
+	live := time.Duration(0)
+	cfg.Timeout = &live
 }

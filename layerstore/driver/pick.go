@@ -63,6 +63,9 @@ func byName(name string, s *layerstore.Store) (Driver, error) {
 
 // Of answers the driver that keeps a snapshot.
 func Of(n layerstore.Snapshot, s *layerstore.Store) (Driver, error) {
+	if n.Driver == directoryName {
+		return Directory(s), nil
+	}
 	d, err := byName(n.Driver, s)
 	if err != nil {
 		return nil, fmt.Errorf("snapshot %s: %w", n.ID, err)

@@ -89,6 +89,10 @@ func (d *unionDriver) serve(n *layerstore.Snapshot, o MountOptions, mount func(f
 	}
 	cfg := d.config(n.Layers, "", o)
 	cfg.Source = "unionfs-" + n.ID
+	if n.Base != "" {
+		cfg.Union.Lower = lowersOf(d.s, n)
+		changing(&cfg)
+	}
 	if o.ReadOnly {
 		cfg.Union.Lower = append([]string{n.Upper()}, cfg.Union.Lower...)
 	} else {

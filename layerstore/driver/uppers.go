@@ -22,8 +22,13 @@ type uppers struct {
 }
 
 func (u uppers) prepare(driver string, st *layerstore.Stage, n layerstore.Snapshot) (layerstore.Snapshot, error) {
-	if len(n.Layers) == 0 {
+	if len(n.Layers) == 0 && n.Base == "" {
 		return n, errNoLayers
+	}
+	if n.Base != "" {
+		if err := checkBase(n.Base); err != nil {
+			return n, err
+		}
 	}
 	n.Driver = driver
 	return st.NewSnapshot(n, func(n *layerstore.Snapshot) error {
@@ -39,6 +44,9 @@ func (u uppers) prepare(driver string, st *layerstore.Stage, n layerstore.Snapsh
 // likeRoot gives upper's root the metadata that the layers say: a union shows
 // the root of its upper.
 func (u uppers) likeRoot(n *layerstore.Snapshot) error {
+	if n.Base != "" {
+		return adornLike(n.Upper(), n.Base)
+	}
 	root, err := hostfs.OpenLayer(u.s.LayerDir(u.s.RootLayer(n.Layers)))
 	if err != nil {
 		return err
@@ -93,7 +101,7 @@ func (u uppers) source(n *layerstore.Snapshot) (src layertar.Source, done func()
 			hostfs.Close(fd)
 		}
 	}
-	dirs := append([]string{n.Upper(), n.Work()}, u.s.LowerDirs(n.Layers)...)
+	dirs := append([]string{n.Upper(), n.Work()}, lowersOf(u.s, n)...)
 	for _, dir := range dirs {
 		fd, err := hostfs.OpenLayer(dir)
 		if err != nil {
@@ -107,6 +115,15 @@ func (u uppers) source(n *layerstore.Snapshot) (src layertar.Source, done func()
 		src.LowerLinks = append(src.LowerLinks, u.s.Links(id))
 	}
 	return src, done, nil
+}
+
+// lowersOf are the directories below a snapshot's upper, the highest first.
+func lowersOf(s *layerstore.Store, n *layerstore.Snapshot) []string {
+	lowers := s.LowerDirs(n.Layers)
+	if n.Base != "" {
+		lowers = append(lowers, n.Base)
+	}
+	return lowers
 }
 
 func (u uppers) Diff(ctx context.Context, n layerstore.Snapshot, w io.Writer) error {
