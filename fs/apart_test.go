@@ -33,10 +33,10 @@ func neverAnswer(cfg *fs.Config) {
 	}
 }
 
-// useOwn waits for an answer of the server s, which is this process.
-func useOwn(s *fs.Server, target string) {
+// useOwn waits for an answer of the server, which is this process.
+func useOwn(target string) {
 	go func() {
-		_ = s.Apart(func() error {
+		_ = fs.Apart(func() error {
 			var st unix.Stat_t
 			return unix.Stat(filepath.Join(target, neverAnswered), &st)
 		})

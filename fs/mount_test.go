@@ -58,7 +58,7 @@ func serve(spec string) error {
 	}
 	fmt.Println("ok")
 	if os.Getenv(stuckVariable) != "" {
-		useOwn(s, cfg.Target)
+		useOwn(cfg.Target)
 	}
 	return s.Wait()
 }

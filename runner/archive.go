@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"unionfs/layerstore/driver"
 	"unionfs/runner/sandbox"
 )
 
@@ -28,7 +29,7 @@ type statOf struct {
 
 // getClient writes what is at a path of the container.
 func (m *monitor) getClient(f *framed, q *request) (answer, error) {
-	return answer{}, packBelow(int(m.root.Fd()), m.ids, q.Path, output{f, frameOut})
+	return answer{}, m.inOwnRoot(func(root int) error { return packBelow(root, m.ids, q.Path, output{f, frameOut}) })
 }
 
 // putClient unpacks into a directory of the container.
@@ -51,13 +52,21 @@ func (m *monitor) putClient(f *framed, q *request) (answer, error) {
 			}
 		}
 	}()
-	err := unpackBelow(int(m.root.Fd()), m.ids, q.Path, r)
+	err := m.inOwnRoot(func(root int) error { return unpackBelow(root, m.ids, q.Path, r) })
 	r.CloseWithError(io.ErrClosedPipe)
 	return answer{}, err
 }
 
 func (m *monitor) statClient(_ *framed, q *request) (answer, error) {
-	return valueOf(statBelow(int(m.root.Fd()), q.Path))
+	var st statOf
+	err := m.inOwnRoot(func(root int) error {
+		st = statBelow(root, q.Path)
+		return nil
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	return valueOf(st)
 }
 
 func statBelow(root int, name string) statOf {
@@ -148,10 +157,13 @@ func (r *Runner) inRoot(ctx context.Context, c *Container, do func(root int) err
 	if err != nil {
 		return err
 	}
-	err = do(int(root.Fd()))
-	if serr := syncRoot(int(root.Fd())); err == nil {
-		err = serr
-	}
+	err = driver.Apart(func() error {
+		err := do(int(root.Fd()))
+		if serr := syncRoot(int(root.Fd())); err == nil {
+			err = serr
+		}
+		return err
+	})
 	letGo(mount, root)
 	return err
 }

@@ -83,7 +83,7 @@ func packObject(t *packer, fd int, name string) error {
 }
 
 func reopen(fd, flags int) (int, error) {
-	return unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), flags|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	return unix.Open(fmt.Sprintf("/proc/thread-self/fd/%d", fd), flags|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 }
 
 func packData(t *packer, fd int, size int64) error {

@@ -136,7 +136,7 @@ func unpackNew(parent int, base string, h *tar.Header, body io.Reader) error {
 
 // giveAttrs sets owner, mode and time of what is open.
 func giveAttrs(fd int, h *tar.Header) error {
-	self := fmt.Sprintf("/proc/self/fd/%d", fd)
+	self := fmt.Sprintf("/proc/thread-self/fd/%d", fd)
 	if err := giveOwner(h, func(uid, gid int) error { return unix.Chown(self, uid, gid) }); err != nil {
 		return err
 	}

@@ -193,7 +193,7 @@ func (c *treeCopy) look(from, to int) error {
 	if err := copyAttributes(from, to); err != nil {
 		return err
 	}
-	return unix.UtimesNanoAt(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", to), []unix.Timespec{st.Atim, st.Mtim}, 0)
+	return unix.UtimesNanoAt(unix.AT_FDCWD, fmt.Sprintf("/proc/thread-self/fd/%d", to), []unix.Timespec{st.Atim, st.Mtim}, 0)
 }
 
 // keepGoing lets be that an owner has no number in this user namespace.

@@ -215,7 +215,13 @@ func (m *monitor) makePlan() error {
 	if err := m.c.writeEtc(files); err != nil {
 		return err
 	}
-	m.acct = accountsIn(int(m.root.Fd()))
+	err = m.inOwnRoot(func(root int) error {
+		m.acct = accountsIn(root)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
 	q := Request{ID: m.c.ID, Spec: m.c.Spec, Config: cfg, Accounts: m.acct, EtcDir: m.c.file("etc"), Mounts: m.c.Spec.mounts()}
 	if m.plan, err = NewPlan(q, m.facts); err != nil {
 		return err
@@ -243,4 +249,4 @@ func (m *monitor) resize(rows, cols uint16) error {
 }
 
 // sync brings what the container has written to the driver's files.
-func (m *monitor) sync() error { return syncRoot(int(m.root.Fd())) }
+func (m *monitor) sync() error { return m.inOwnRoot(syncRoot) }

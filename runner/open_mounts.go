@@ -122,7 +122,8 @@ func (m *monitor) giveAway(mount *Mount, place string) error {
 	if err != nil {
 		return err
 	}
-	return giveTo(place, uid, gid)
+	// The place may be in a union that this process serves.
+	return driver.Apart(func() error { return giveTo(place, uid, gid) })
 }
 
 // mapOwners makes a mount show other owners than it has.

@@ -105,7 +105,11 @@ func openIn(dir, name string) (int, error) {
 // fill copies what the container's image has at a place into a new volume. Where
 // it has no directory there is nothing to copy.
 func (m *monitor) fill(place string, dir int) error {
-	from, err := openBelow(int(m.root.Fd()), place, unix.O_PATH|unix.O_DIRECTORY, 0)
+	return m.inOwnRoot(func(root int) error { return m.fillFrom(root, place, dir) })
+}
+
+func (m *monitor) fillFrom(root int, place string, dir int) error {
+	from, err := openBelow(root, place, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err == unix.ENOENT || err == unix.ENOTDIR {
 		return nil
 	}

@@ -36,6 +36,12 @@ func (m *monitor) openRoot(ctx context.Context) (mount driver.Mount, err error) 
 	return mount, err
 }
 
+// inOwnRoot runs do, which looks into the root or changes it. This process may be
+// the one that serves it.
+func (m *monitor) inOwnRoot(do func(root int) error) error {
+	return driver.Apart(func() error { return do(int(m.root.Fd())) })
+}
+
 // detach mounts a container's root in no tree. With ids it shows owners as the
 // user namespace that has them does.
 func (r *Runner) detach(ctx context.Context, c *Container, ids sandbox.IDMaps) (driver.Mount, *os.File, error) {

@@ -47,6 +47,8 @@ func TestScripts(t *testing.T) {
 			"database":    cmdDatabase,
 			"cupboard":    cmdCupboard,
 			"killafter":   cmdKillAfter,
+			"traceless":   cmdTraceless,
+			"crowd":       cmdCrowd,
 		},
 		RequireExplicitExec: true,
 	})

@@ -31,8 +31,8 @@ func (d *Device) Close() {
 	d.release()
 }
 
-// Hold keeps the descriptor open until Drop; false says that it is closed.
-func (d *Device) Hold() bool {
+// hold keeps the descriptor open until drop; false says that it is closed.
+func (d *Device) hold() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.fd < 0 {
@@ -42,7 +42,7 @@ func (d *Device) Hold() bool {
 	return true
 }
 
-func (d *Device) Drop() {
+func (d *Device) drop() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.held--
@@ -52,7 +52,7 @@ func (d *Device) Drop() {
 // release closes the descriptor once. The caller holds mu.
 func (d *Device) release() {
 	if d.closed && d.held == 0 && d.fd >= 0 {
-		_ = unix.Close(d.fd) // nothing was buffered
+		closeConnection(d.fd)
 		d.fd = -1
 	}
 }
@@ -68,7 +68,7 @@ func FromFD(fd int) (*Device, error) {
 		_ = unix.Close(dup)
 		return nil, fmt.Errorf("/dev/fd/%d: %w", fd, err)
 	}
-	return &Device{fd: dup}, nil
+	return newDevice(dup), nil
 }
 
 const devicePath = "/dev/fuse"
@@ -78,7 +78,7 @@ func openDevice() (*Device, error) {
 	fd, err := unix.Open(devicePath, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	switch {
 	case err == nil:
-		return &Device{fd: fd}, nil
+		return newDevice(fd), nil
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO):
 		return nil, errors.New("there is no " + devicePath + ": load the module (modprobe fuse), or in a container pass it in (--device " + devicePath + ")")
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):

@@ -44,7 +44,7 @@ func mountByHelper(path string, o MountOptions) (*Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s sent no descriptor: %w", helper, err)
 	}
-	return &Device{fd: fd}, nil
+	return newDevice(fd), nil
 }
 
 func helperPath() (string, error) {

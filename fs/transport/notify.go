@@ -43,10 +43,10 @@ func (s *Server) notify(code int32, body []byte, name string) error {
 	}
 	h := (*fuse.OutHeader)(unsafe.Pointer(&msg[0]))
 	h.Length, h.Status = uint32(len(msg)), -code
-	if !s.dev.Hold() {
+	if !s.dev.hold() {
 		return nil // the kernel keeps nothing any more
 	}
-	defer s.dev.Drop()
+	defer s.dev.drop()
 	_, err := unix.Write(s.dev.fd, msg)
 	if err == unix.ENOENT {
 		return nil

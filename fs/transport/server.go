@@ -41,8 +41,8 @@ func (s *Server) Ready() <-chan struct{} { return s.ready }
 // because of an unmount. It is called once. When it returns, every reader has,
 // and FileSystem.Destroy was called.
 func (s *Server) Serve() error {
-	s.dev.Hold()
-	defer s.dev.Drop()
+	s.dev.hold()
+	defer s.dev.drop()
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
