@@ -76,6 +76,9 @@ func (r *Runner) publish(ctx context.Context, d driver.Driver, st *layerstore.St
 // check finds what is wrong with a spec before anything is made of it.
 func (s *Spec) check() error {
 	facts := Facts{Seccomp: true}
+	if err := s.checkNumbers(); err != nil {
+		return err
+	}
 	if _, err := s.capabilities(); err != nil {
 		return err
 	}
