@@ -58,6 +58,12 @@ func (d *Digest) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
+// IsNamedBy says that a word is the id or its beginning.
+func (d ImageID) IsNamedBy(word string) bool {
+	word = strings.TrimPrefix(word, digestPrefix)
+	return word != "" && strings.HasPrefix(d.Hex(), word)
+}
+
 // UnmarshalText checks digests in JSON.
 func (d *DiffID) UnmarshalText(text []byte) error { return (*Digest)(d).UnmarshalText(text) }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -57,6 +58,17 @@ func (t *target) listen(f *framed, stdin bool) (detached bool) {
 			}
 		}
 	}
+}
+
+// signalClient answers of a program that has ended when all can see that it has:
+// who asked it to end is content with that.
+func (m *monitor) signalClient(_ *framed, q *request) (answer, error) {
+	err := m.signal(q.Signal)
+	if errors.Is(err, os.ErrProcessDone) {
+		<-m.ended
+		err = errors.New("the container has ended")
+	}
+	return answer{}, err
 }
 
 func (m *monitor) attachClient(f *framed, q *request) (answer, error) {

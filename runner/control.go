@@ -110,7 +110,7 @@ var errNoAnswer = errors.New("no answer")
 var operations = map[string]func(m *monitor, f *framed, q *request) (answer, error){
 	"attach": (*monitor).attachClient,
 	"exec":   (*monitor).execClient,
-	"signal": func(m *monitor, _ *framed, q *request) (answer, error) { return answer{}, m.signal(q.Signal) },
+	"signal": (*monitor).signalClient,
 	"stats":  (*monitor).statsClient,
 	"top":    (*monitor).topClient,
 	"freeze": func(m *monitor, _ *framed, q *request) (answer, error) { return answer{}, m.box.Freeze(q.Freeze) },

@@ -42,6 +42,9 @@ func (r *Runner) Create(ctx context.Context, name string, s Spec) (Container, er
 	if err != nil {
 		return Container{}, err
 	}
+	if err := s.publishAll(cfg.Config.ExposedPorts); err != nil {
+		return Container{}, err
+	}
 	declared := cfg.Config.Volumes
 	if r.Volumes == nil {
 		declared = nil // what nobody keeps is a part of the root
@@ -96,6 +99,12 @@ func (s *Spec) check() error {
 	}
 	if _, err := s.ports(); err != nil {
 		return err
+	}
+	if _, err := s.exposed(nil); err != nil {
+		return err
+	}
+	if s.PublishAll && s.NetMode != "private" {
+		return fmt.Errorf("--publish-all: ports are published of a private network, and this one is %q", s.NetMode)
 	}
 	if len(s.Publish) > 0 && s.NetMode != "private" {
 		return fmt.Errorf("--publish=%s: ports are published of a private network, and this one is %q", s.Publish[0], s.NetMode)

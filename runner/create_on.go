@@ -36,6 +36,9 @@ func (r *Runner) createOn(ctx context.Context, name string, s Spec) (Container, 
 		return Container{}, err
 	}
 	defer st.Close()
+	if err := s.publishAll(nil); err != nil {
+		return Container{}, err
+	}
 	if err := r.settleStorage(&s, nil); err != nil {
 		return Container{}, err
 	}

@@ -9,9 +9,13 @@ import (
 )
 
 // devices are the default ones and those asked for: HOST[:CONTAINER[:rwm]]. A
-// directory of the host brings all nodes in it.
+// directory of the host brings all nodes in it. With all privileges of the
+// machine's root come all of its devices.
 func (s *Spec) devices(f Facts) ([]sandbox.Device, error) {
 	out := append([]sandbox.Device(nil), defaultDevices...)
+	if own, err := s.ownIDs(f); s.Privileged && f.InitialUserNS && err == nil && len(own.UIDs) == 0 {
+		out = append(out, sandbox.Device{Source: "/dev", Path: "/dev", Access: "rwm"})
+	}
 	for _, word := range s.Devices {
 		d, err := parseDevice(word)
 		if err != nil {

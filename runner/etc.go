@@ -42,9 +42,12 @@ func (s *Spec) etc(id string, f Facts) (etcFiles, error) {
 	return e, nil
 }
 
-// parseAddHost reads NAME:IP, where the IP may be one of version 6.
+// parseAddHost reads NAME:IP or NAME=IP, where the IP may be one of version 6.
 func parseAddHost(word string) (name, ip string, err error) {
 	name, ip, ok := strings.Cut(word, ":")
+	if before, after, equals := strings.Cut(word, "="); equals && !strings.Contains(before, ":") {
+		name, ip, ok = before, after, true
+	}
 	ip = strings.Trim(ip, "[]")
 	if !ok || name == "" || net.ParseIP(ip) == nil {
 		return "", "", fmt.Errorf("--add-host=%s: NAME:IP is expected, as in db:10.0.0.5", word)

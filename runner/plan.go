@@ -59,7 +59,7 @@ func NewPlan(r Request, f Facts) (sandbox.Spec, error) {
 		return sandbox.Spec{}, err
 	}
 	p.Links = defaultLinks
-	if !s.Privileged {
+	if !s.Privileged && !s.Unmasked {
 		p.MaskedPaths, p.ReadonlyPaths = maskedPaths, readonlyPaths
 	}
 	return p, nil

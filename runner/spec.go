@@ -41,6 +41,8 @@ type Spec struct {
 	CapAdd     []string `json:"capAdd,omitempty"`
 	CapDrop    []string `json:"capDrop,omitempty"`
 	NoNewPrivs bool     `json:"noNewPrivs,omitempty"`
+	// Unmasked leaves out what is hidden of /proc and /sys.
+	Unmasked bool `json:"unmasked,omitempty"`
 	// Seccomp is a profile in docker's form; "unconfined" is none, "" the
 	// default one.
 	Seccomp string            `json:"seccomp,omitempty"`
@@ -62,6 +64,10 @@ type Spec struct {
 	// IDs are the container's own ones, with --userns=auto.
 	IDs     *sandbox.IDMaps `json:"ids,omitempty"`
 	Publish []string        `json:"publish,omitempty"` // [IP:]HOST:CONTAINER[/PROTO]
+
+	// Expose are ports besides those of the image; PublishAll publishes all.
+	Expose     []string `json:"expose,omitempty"` // PORT[-PORT][/PROTO]
+	PublishAll bool     `json:"publishAll,omitempty"`
 
 	// Mounts are volumes, binds, tmpfs and images. Containers that were made
 	// before there were volumes have Binds and Tmpfs instead.

@@ -22,6 +22,8 @@ type containerInspect struct {
 	State   containerState
 	LogPath string
 	Mounts  []containerMount
+
+	NetworkSettings networkSettings
 	// Spec is what was asked for; Config is the image's.
 	Spec   runner.Spec
 	Config v1.Config
@@ -46,7 +48,8 @@ func inspectContainer(ctx context.Context, s *shop, c *runner.Container) (contai
 	}
 	out := containerInspect{
 		ID: c.ID, Name: c.Name, Created: c.Created, Image: c.Image, Rootfs: c.Base, Driver: c.Driver, LogPath: c.LogPath(),
-		Mounts: containerMounts(ctx, volumes, c), Spec: c.Spec, Layers: c.Layers,
+		NetworkSettings: networkOf(&runner.Runner{Store: s.Store}, c),
+		Mounts:          containerMounts(ctx, volumes, c), Spec: c.Spec, Layers: c.Layers,
 		State: containerState{
 			Status: string(c.State.Status), Running: c.State.Status == runner.Running, OOMKilled: c.State.OOMKilled,
 			Pid: c.State.PID, ExitCode: c.State.ExitCode, Error: c.State.Error,

@@ -54,7 +54,7 @@ be met.`,
 			for i := range list {
 				c := &list[i]
 				if all || latest || len(filters) > 0 && slices.ContainsFunc(filters, isStatus) || c.State.Status == runner.Running {
-					rows = append(rows, psRowOf(c))
+					rows = append(rows, psRowOf(c, portsOf(h.Runner, c)))
 				}
 				if latest {
 					break
@@ -86,11 +86,27 @@ func (o *output) container(id string) string {
 	return id[:min(12, len(id))]
 }
 
-func psRowOf(c *runner.Container) psRow {
+// portsOf are those of a container that runs.
+func portsOf(r *runner.Runner, c *runner.Container) string {
+	if c.State.Status != runner.Running {
+		return ""
+	}
+	ports, err := r.Ports(c)
+	if err != nil {
+		return "" // its image is gone
+	}
+	var words []string
+	for _, p := range ports {
+		words = append(words, p.String())
+	}
+	return strings.Join(words, ", ")
+}
+
+func psRowOf(c *runner.Container, ports string) psRow {
 	return psRow{
 		ID: c.ID, Names: c.Name, Image: c.Spec.Image + c.Spec.Rootfs, Command: strings.Join(c.Spec.CommandLine(), " "),
 		State: string(c.State.Status), Status: statusText(c.State, c.Created), Created: c.Created,
-		Ports: strings.Join(c.Spec.Publish, ", "), Labels: c.Labels, Exit: c.State.ExitCode,
+		Ports: ports, Labels: c.Labels, Exit: c.State.ExitCode,
 	}
 }
 

@@ -115,6 +115,9 @@ func create(ctx context.Context, h *house, r *runFlags) (runner.Container, error
 		if err := h.ensureImage(ctx, r.spec.Image, r.pull, r.platform); err != nil {
 			return runner.Container{}, err
 		}
+		if err := h.mayRun(r.spec.Image); err != nil {
+			return runner.Container{}, err
+		}
 	}
 	for _, m := range r.spec.Mounts {
 		if m.Type != runner.ImageMount {
@@ -124,17 +127,26 @@ func create(ctx context.Context, h *house, r *runFlags) (runner.Container, error
 			return runner.Container{}, err
 		}
 	}
-	c, err := h.Create(ctx, r.name, r.spec)
-	if err != nil || r.cidfile == "" {
-		return c, err
+	if r.cidfile == "" {
+		return h.Create(ctx, r.name, r.spec)
 	}
+	return createNoted(ctx, h, r)
+}
+
+// createNoted writes the id to a file, which mustn't be there, and leaves none
+// behind when there is no container.
+func createNoted(ctx context.Context, h *house, r *runFlags) (c runner.Container, err error) {
 	file, err := os.OpenFile(r.cidfile, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return c, fmt.Errorf("--cidfile: %w", err)
 	}
+	if c, err = h.Create(ctx, r.name, r.spec); err != nil {
+		file.Close()
+		return c, errors.Join(err, os.Remove(r.cidfile))
+	}
 	_, err = io.WriteString(file, c.ID)
-	if cerr := file.Close(); err == nil {
-		err = cerr
+	if err = errors.Join(err, file.Close()); err != nil {
+		err = errors.Join(fmt.Errorf("--cidfile: %w", err), h.Remove(context.WithoutCancel(ctx), &c, runner.RemoveOptions{Volumes: true}))
 	}
 	return c, err
 }

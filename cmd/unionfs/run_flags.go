@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bufio"
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -21,6 +21,7 @@ type runFlags struct {
 	entrypoint string
 	envFiles   []string
 	labels     []string
+	labelFiles []string
 	security   []string
 	storage    storageFlags
 	sysctls    []string
@@ -45,7 +46,7 @@ func (r *runFlags) add(cmd *cobra.Command) {
 	flags.BoolVarP(&s.TTY, "tty", "t", false, "give it a terminal")
 	flags.BoolVar(&s.Remove, "rm", false, "remove it when it ends")
 	flags.BoolVar(&s.Init, "init", false, "run an init inside that reaps processes")
-	flags.StringVar(&r.entrypoint, "entrypoint", "", "in place of the image's entrypoint; \"\" is none")
+	flags.StringVar(&r.entrypoint, "entrypoint", "", "a program, or a JSON array of words, in place of the image's entrypoint; \"\" is none")
 	flags.StringArrayVarP(&s.Env, "env", "e", nil, "KEY=VALUE, or KEY with this environment's value")
 	flags.StringArrayVar(&r.envFiles, "env-file", nil, "a file of such lines")
 	flags.StringVarP(&s.Dir, "workdir", "w", "", "its working directory")
@@ -58,11 +59,12 @@ func (r *runFlags) add(cmd *cobra.Command) {
 	flags.StringArrayVar(&s.DNSSearch, "dns-search", nil, "a search domain")
 	flags.StringArrayVar(&s.DNSOptions, "dns-option", nil, "an option of resolv.conf")
 	flags.StringArrayVarP(&r.labels, "label", "l", nil, "KEY=VALUE, kept with it")
+	flags.StringArrayVar(&r.labelFiles, "label-file", nil, "a file of such lines")
 	flags.BoolVar(&s.ReadOnly, "read-only", false, "let it not write to its root")
 	flags.BoolVar(&s.Privileged, "privileged", false, "give it all privileges that this process has")
 	flags.StringSliceVar(&s.CapAdd, "cap-add", nil, "a capability more, or ALL")
 	flags.StringSliceVar(&s.CapDrop, "cap-drop", nil, "a capability less, or ALL")
-	flags.StringArrayVar(&r.security, "security-opt", nil, "no-new-privileges, seccomp=FILE or seccomp=unconfined")
+	flags.StringArrayVar(&r.security, "security-opt", nil, "no-new-privileges, seccomp=FILE, seccomp=unconfined or systempaths=unconfined")
 	flags.StringArrayVar(&s.Devices, "device", nil, "HOST[:CONTAINER[:rwm]]")
 	flags.StringArrayVar(&s.Ulimits, "ulimit", nil, "NAME=SOFT[:HARD]")
 	flags.StringArrayVar(&r.sysctls, "sysctl", nil, "KEY=VALUE of its namespaces")
@@ -83,11 +85,13 @@ func (r *runFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&r.network, "net", "", "the same")
 	_ = flags.MarkHidden("net") // it is there
 	flags.StringArrayVarP(&s.Publish, "publish", "p", nil, "[[IP:]HOST:]CONTAINER[/udp]: a port of a private network")
+	flags.BoolVarP(&s.PublishAll, "publish-all", "P", false, "publish all exposed ports on free ones of this machine")
+	flags.StringArrayVar(&s.Expose, "expose", nil, "PORT[-PORT][/udp]: a port that its programs listen on")
 	r.storage.add(flags, s)
 	flags.StringVar(&s.StopSignal, "stop-signal", "", "what asks it to end (default: the image's, or TERM)")
 	flags.IntVar(&r.stopAfter, "stop-timeout", 10, "seconds until it is killed")
 	flags.StringVar(&r.pull, "pull", "missing", "always, missing or never")
-	flags.StringVar(&r.platform, "platform", "", "OS/ARCH[/VARIANT] to pull")
+	flags.StringVar(&r.platform, "platform", "", "OS/ARCH[/VARIANT] of the image; another one in the store is pulled anew")
 	flags.StringVar(&r.cidfile, "cidfile", "", "write its id to a file")
 	// -h is the host name, as docker has it.
 	flags.Bool("help", false, "this help")
@@ -109,7 +113,10 @@ func (r *runFlags) read(cmd *cobra.Command, args []string) error {
 	}
 	s.Args = args
 	if cmd.Flags().Changed("entrypoint") {
-		entry := strings.Fields(r.entrypoint)
+		entry, err := entrypointOf(r.entrypoint)
+		if err != nil {
+			return err
+		}
 		s.Entrypoint = &entry
 	}
 	if cmd.Flags().Changed("oom-score-adj") {
@@ -130,21 +137,45 @@ func (r *runFlags) read(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// entrypointOf is one word, or several as a JSON array.
+func entrypointOf(word string) ([]string, error) {
+	entry := []string{}
+	switch {
+	case word == "":
+	case strings.HasPrefix(word, "["):
+		if err := json.Unmarshal([]byte(word), &entry); err != nil {
+			return nil, usagef("--entrypoint=%s: a program, or a JSON array of words, is expected", word)
+		}
+	default:
+		entry = append(entry, word)
+	}
+	return entry, nil
+}
+
+// readLines reads a file of flags' values, without comments.
+func readLines(flag, file string) (out []string, err error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimLeft(strings.TrimRight(line, "\r\n"), " \t")
+		if line != "" && !strings.HasPrefix(line, "#") {
+			out = append(out, line)
+		}
+	}
+	return out, nil
+}
+
 // readEnv puts files below flags, and fills in values of this environment.
 func (r *runFlags) readEnv() error {
 	var env []string
 	for _, file := range r.envFiles {
-		f, err := os.Open(file)
+		lines, err := readLines("--env-file", file)
 		if err != nil {
-			return fmt.Errorf("--env-file: %w", err)
+			return err
 		}
-		for lines := bufio.NewScanner(f); lines.Scan(); {
-			line := strings.TrimLeft(lines.Text(), " \t")
-			if line != "" && !strings.HasPrefix(line, "#") {
-				env = append(env, line)
-			}
-		}
-		f.Close()
+		env = append(env, lines...)
 	}
 	r.spec.Env = append(env, r.spec.Env...)
 	var full []string
@@ -191,6 +222,15 @@ func (r *runFlags) readSizes() error {
 }
 
 func (r *runFlags) readLabels() (err error) {
+	var below []string
+	for _, file := range r.labelFiles {
+		lines, err := readLines("--label-file", file)
+		if err != nil {
+			return err
+		}
+		below = append(below, lines...)
+	}
+	r.labels = append(below, r.labels...)
 	if r.spec.Labels, err = labelMap(r.labels); err != nil {
 		return err
 	}
@@ -221,10 +261,12 @@ func (r *runFlags) readSecurity() error {
 				return fmt.Errorf("--security-opt=%s: %w", word, err)
 			}
 			r.spec.Seccomp = string(text)
+		case key == "systempaths" && value == "unconfined":
+			r.spec.Unmasked = true
 		case key == "label" || key == "apparmor":
 			warn("--security-opt=" + word + " has no effect: no labels are set")
 		default:
-			return usagef("--security-opt=%s: no-new-privileges, seccomp=FILE or seccomp=unconfined is expected", word)
+			return usagef("--security-opt=%s: no-new-privileges, seccomp=FILE, seccomp=unconfined or systempaths=unconfined is expected", word)
 		}
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 
 	"unionfs/layerstore"
-	"unionfs/layerstore/registry"
 	"unionfs/runner"
 	"unionfs/runner/sandbox"
 )
@@ -57,22 +56,6 @@ func userKey() string {
 		return layerstore.DigestOf([]byte(home)).Hex()[:12]
 	}
 	return fmt.Sprint(os.Getuid())
-}
-
-// ensureImage makes sure that an image is in the store.
-func (h *house) ensureImage(ctx context.Context, name, pull, platform string) error {
-	_, err := h.shop.Find(name)
-	if err == nil && pull != "always" || pull == "never" {
-		return err
-	}
-	t := transferFlags{platform: platform}
-	o, d, err := t.options(&h.conf)
-	if err != nil {
-		return err
-	}
-	_, err = registry.Pull(ctx, h.shop.Store, name, o)
-	d.end(err == nil)
-	return err
 }
 
 // settled opens the store for a command that reads what a container, if what is

@@ -70,6 +70,9 @@ func suits(offer, want v1.Platform) int {
 	return at
 }
 
+// Suits tells whether an image for one platform can stand for one for another.
+func Suits(offer, want v1.Platform) bool { return suits(offer, want) >= 0 }
+
 func variantOf(p v1.Platform) string {
 	if p.Variant == "" {
 		return unstated[p.Architecture]

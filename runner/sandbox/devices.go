@@ -69,16 +69,32 @@ func hostDevices(d Device) (out []Device, err error) {
 	return []Device{d}, nil
 }
 
+// ownDevices are names in /dev that are a sandbox's own affair: its terminals,
+// and what is in memory.
+var ownDevices = map[string]bool{
+	"/dev/pts": true, "/dev/ptmx": true, "/dev/console": true, "/dev/shm": true, "/dev/mqueue": true, "/dev/fd": true,
+}
+
 func devicesBelow(d Device) (out []Device, err error) {
 	err = filepath.WalkDir(d.Source, func(name string, entry os.DirEntry, err error) error {
-		if err != nil || entry.Type()&os.ModeDevice == 0 {
+		switch {
+		case errors.Is(err, os.ErrNotExist) && name != d.Source:
+			return nil // unplugged meanwhile
+		case err != nil:
 			return err
+		case ownDevices[name] && entry.IsDir():
+			return filepath.SkipDir
+		case ownDevices[name], entry.Type()&os.ModeDevice == 0:
+			return nil
 		}
 		below, err := filepath.Rel(d.Source, name)
 		if err != nil {
 			return err
 		}
 		found, err := hostDevices(Device{Source: name, Path: path.Join(d.Path, below), Access: d.Access})
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
 		out = append(out, found...)
 		return err
 	})
