@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"unionfs/layerstore/driver"
 	"unionfs/runner/sandbox"
 )
 
@@ -249,4 +250,8 @@ func (m *monitor) resize(rows, cols uint16) error {
 }
 
 // sync brings what the container has written to the driver's files.
-func (m *monitor) sync() error { return m.inOwnRoot(syncRoot) }
+func (m *monitor) sync() error {
+	err := m.inOwnRoot(syncRoot)
+	driver.Settle()
+	return err
+}

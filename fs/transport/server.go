@@ -43,6 +43,8 @@ func (s *Server) Ready() <-chan struct{} { return s.ready }
 func (s *Server) Serve() error {
 	s.dev.hold()
 	defer s.dev.drop()
+	s.enlist()
+	defer s.strike()
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
