@@ -16,6 +16,10 @@ func (s *Spec) CheckBundle() error {
 		return errors.New("--init: the init is a part of our own runtime: leave it out, or have an init in the image")
 	case s.NetMode == "private":
 		return errors.New("--network=private: nobody of ours is there to plug a bundle's network in: none or host is expected")
+	case s.Rootfs != "":
+		return fmt.Errorf("--rootfs=%s: a bundle is of an image: write config.json by hand for a directory", s.Rootfs)
+	case s.UserMode != "" && s.UserMode != "host":
+		return fmt.Errorf("--userns=%s: ids of its own aren't to be had in a bundle: leave it out", s.UserMode)
 	case len(s.VolumesFrom) > 0:
 		return fmt.Errorf("--volumes-from=%s: a bundle has binds and tmpfs alone", s.VolumesFrom[0])
 	}

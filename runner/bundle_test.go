@@ -59,6 +59,8 @@ func TestNotInBundles(t *testing.T) {
 	for word, s := range map[string]Spec{
 		"--init":                {Init: true},
 		"--network=private":     {NetMode: "private"},
+		"--rootfs=/srv":         {Rootfs: "/srv"},
+		"--userns=auto":         {UserMode: "auto"},
 		"--volumes-from=db":     {VolumesFrom: []string{"db"}},
 		"volume at /data":       {Mounts: []Mount{{Type: VolumeMount, Source: "data", Target: "/data"}}},
 		"image at /tools":       {Mounts: []Mount{{Type: ImageMount, Source: "tools", Target: "/tools"}}},

@@ -112,6 +112,9 @@ func (s *Spec) check() error {
 	if _, err := s.stopSignal(""); err != nil {
 		return err
 	}
+	if err := s.checkRuntime(); err != nil {
+		return err
+	}
 	return s.checkStorage()
 }
 

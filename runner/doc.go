@@ -8,7 +8,8 @@
 // monitor is the process that mounts a container's root, starts its sandbox,
 // keeps what it prints, and waits for its end; it is the caller's own process,
 // or one in the background. A client is somebody attached to the container's
-// streams.
+// streams. A keeper is the process between a monitor and another runtime
+// (keeper.go).
 //
 // # Laws
 //

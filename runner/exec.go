@@ -6,7 +6,10 @@ import (
 	"unionfs/runner/sandbox"
 )
 
-// execSandbox runs a further program in a sandbox.
-func execSandbox(ctx context.Context, box *sandbox.Sandbox, p sandbox.Process, io sandbox.Stdio) (*sandbox.Sandbox, error) {
-	return sandbox.Exec(ctx, box.Pid(), p, io)
+// execSandbox runs a further program beside another one.
+func execSandbox(ctx context.Context, l *life, p sandbox.Process, io sandbox.Stdio) (*life, error) {
+	if e, ok := l.program.(executor); ok {
+		return e.exec(ctx, p, io)
+	}
+	return inSandbox(sandbox.Exec(ctx, l.Pid(), p, io))
 }

@@ -46,7 +46,7 @@ type monitor struct {
 	o    MonitorOptions
 	hub  *hub
 	root *os.File // its root mount
-	box  *sandbox.Sandbox
+	box  *life
 	plan sandbox.Spec
 	ctl  *control
 
@@ -231,8 +231,11 @@ func (m *monitor) makePlan() error {
 	return nil
 }
 
-func (m *monitor) start(ctx context.Context) (*sandbox.Sandbox, error) {
-	return startSandbox(ctx, &m.plan, m.network)
+func (m *monitor) start(ctx context.Context) (*life, error) {
+	if m.c.Spec.Runtime != "" {
+		return m.startRuntime(ctx)
+	}
+	return inSandbox(startSandbox(ctx, &m.plan, m.network))
 }
 
 func (m *monitor) signal(sig int) error {

@@ -50,6 +50,10 @@ type Spec struct {
 	Ulimits []string          `json:"ulimits,omitempty"` // NAME=SOFT[:HARD]
 	Sysctls map[string]string `json:"sysctls,omitempty"`
 
+	// Runtime is a program that runs the container in place of our sandbox: runc,
+	// crun, or a path.
+	Runtime string `json:"runtime,omitempty"`
+
 	Resources Resources `json:"resources"`
 	ShmSize   int64     `json:"shmSize,omitempty"` // bytes
 

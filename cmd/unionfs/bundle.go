@@ -54,7 +54,7 @@ machine's.`,
 
 // notInBundles are flags of run that are about what our own monitor does.
 var notInBundles = []string{
-	"rootfs", "interactive", "rm", "init", "publish", "volumes-from", "volume-driver", "storage-opt", "stop-signal", "stop-timeout", "cidfile",
+	"rootfs", "interactive", "rm", "init", "publish", "publish-all", "volumes-from", "volume-driver", "storage-opt", "stop-signal", "stop-timeout", "cidfile",
 }
 
 func (r *runFlags) readBundle(cmd *cobra.Command, args []string) error {

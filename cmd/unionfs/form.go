@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"unionfs/runner"
 )
 
 // formKind is one of the ways in which the program is called.
@@ -38,7 +40,7 @@ var verbs = []string{
 	"pull", "push", "login", "logout", "load", "save", "import", "export",
 	"image", "images", "tag", "rmi", "inspect", "history", "tree", "diff", "squash", "commit",
 	"run", "create", "start", "stop", "restart", "kill", "pause", "unpause", "wait", "exec", "attach", "logs",
-	"ps", "top", "stats", "rm", "rename", "cp", "bundle", monitorWord,
+	"ps", "top", "stats", "rm", "rename", "cp", "bundle", monitorWord, runner.KeeperWord,
 	"snapshot", "volume", volumeServerWord, "system", "info", "unshare", "bench", benchWorkerWord,
 }
 

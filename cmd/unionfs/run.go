@@ -62,6 +62,7 @@ privilege: the container then is in a user namespace.`,
 		},
 	}
 	r.add(cmd)
+	r.addRuntime(cmd)
 	cmd.Flags().BoolVarP(&detach, "detach", "d", false, "leave it running in the background, and print its id")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the plan, and run nothing")
 	cmd.Flags().StringVar(&keys, "detach-keys", "ctrl-p,ctrl-q", "the keys that detach a terminal")
@@ -95,7 +96,12 @@ func createCommand(f *storeFlags) *cobra.Command {
 		},
 	}
 	r.add(cmd)
+	r.addRuntime(cmd)
 	return cmd
+}
+
+func (r *runFlags) addRuntime(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&r.spec.Runtime, "runtime", "", "runc, crun or a path: what runs it in place of our sandbox")
 }
 
 // runnerError gives all failures but the command line's docker's status for
@@ -159,6 +165,9 @@ func showPlan(cmd *cobra.Command, h *house, c *runner.Container) error {
 	}
 	if err != nil {
 		return err
+	}
+	if c.Spec.Runtime != "" {
+		return showConfig(cmd, &plan)
 	}
 	_, err = io.WriteString(cmd.OutOrStdout(), sandbox.PlanText(sandbox.Plan(&plan)))
 	return err

@@ -64,12 +64,22 @@ func cmdWaitLog(ts *testscript.TestScript, _ bool, args []string) {
 
 // cmdKillMonitor: killmonitor CONTAINER kills the process that serves it.
 func cmdKillMonitor(ts *testscript.TestScript, _ bool, args []string) {
-	out, _, status := runIn(ts, []string{"unionfs", "inspect", args[0]})
+	ts.Check(unix.Kill(parentOf(ts, processOf(ts, args[0])), unix.SIGKILL))
+}
+
+// cmdKillGrandparent: killgrandparent CONTAINER kills the monitor of one that
+// another runtime runs: a keeper is between the two.
+func cmdKillGrandparent(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(unix.Kill(parentOf(ts, parentOf(ts, processOf(ts, args[0]))), unix.SIGKILL))
+}
+
+func processOf(ts *testscript.TestScript, container string) int {
+	out, _, status := runIn(ts, []string{"unionfs", "inspect", container})
 	var all []struct{ State struct{ Pid int } }
 	if err := json.Unmarshal([]byte(out), &all); err != nil || status != 0 || all[0].State.Pid == 0 {
-		ts.Fatalf("no process of %s is known: %v", args[0], err)
+		ts.Fatalf("no process of %s is known: %v", container, err)
 	}
-	ts.Check(unix.Kill(parentOf(ts, all[0].State.Pid), unix.SIGKILL))
+	return all[0].State.Pid
 }
 
 // parentOf reads proc_pid_stat(5).

@@ -48,7 +48,7 @@ func (s Spec) OCIFor(m OCIMachine) (*specs.Spec, error) {
 	if s.Init {
 		return nil, fmt.Errorf("an init is a part of our own runtime, and others have none")
 	}
-	process, err := s.Process.oci()
+	process, err := s.Process.OCI()
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,8 @@ var ociNamespaces = map[NamespaceType]specs.LinuxNamespaceType{
 	UTSNS: specs.UTSNamespace, NetNS: specs.NetworkNamespace, CgroupNS: specs.CgroupNamespace,
 }
 
-func (p *Process) oci() (*specs.Process, error) {
+// OCI is a further program's process.json.
+func (p *Process) OCI() (*specs.Process, error) {
 	out := &specs.Process{
 		Terminal: p.TTY, Args: p.Args, Env: p.Env, Cwd: p.Dir,
 		User:            specs.User{UID: p.UID, GID: p.GID, AdditionalGids: p.Groups},
