@@ -159,7 +159,7 @@ func (r *Runner) inRoot(ctx context.Context, c *Container, do func(root int) err
 	}
 	err = driver.Apart(func() error {
 		err := do(int(root.Fd()))
-		if serr := syncRoot(int(root.Fd())); err == nil {
+		if serr := c.sync(int(root.Fd())); err == nil {
 			err = serr
 		}
 		return err

@@ -16,6 +16,9 @@ const overRootfs = ":O"
 // createOn makes a container whose root is a directory of this machine, or a
 // union over it.
 func (r *Runner) createOn(ctx context.Context, name string, s Spec) (Container, error) {
+	if err := s.checkRootfs(); err != nil {
+		return Container{}, fmt.Errorf("--rootfs=%s: %w", s.Rootfs, err)
+	}
 	dir, over := strings.CutSuffix(s.Rootfs, overRootfs)
 	dir, err := filepath.Abs(dir)
 	if err != nil {

@@ -254,7 +254,7 @@ func (m *monitor) resize(rows, cols uint16) error {
 
 // sync brings what the container has written to the driver's files.
 func (m *monitor) sync() error {
-	err := m.inOwnRoot(syncRoot)
+	err := m.inOwnRoot(m.c.sync)
 	driver.Settle()
 	return err
 }

@@ -28,7 +28,7 @@ func (s *Spec) command(img *v1.Config) ([]string, error) {
 	all := append(slices.Clone(entry), args...)
 	if len(all) == 0 {
 		if s.Rootfs != "" {
-			return nil, errors.New("no command: say one behind --rootfs=" + s.Rootfs)
+			return nil, errors.New("no command: a directory names none, so say one behind it")
 		}
 		return nil, errors.New("no command: the image names none, so say one behind the image")
 	}

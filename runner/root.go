@@ -67,12 +67,14 @@ func (r *Runner) detach(ctx context.Context, c *Container, ids sandbox.IDMaps) (
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := sandbox.MapIDs(root, ids, c.Base != ""); err != nil {
+	if c.inPlace() {
+		err = c.showInPlace(root, ids)
+	} else if err = sandbox.MapIDs(root, ids, false); err != nil {
+		err = fmt.Errorf("--userns=%s: the files of the storage driver %s %w: --storage-driver union can show any owners", c.Spec.UserMode, d.Name(), err)
+	}
+	if err != nil {
 		letGo(mount, root)
-		if c.Base != "" {
-			return nil, nil, fmt.Errorf("--userns=%s: the files of %s %w: a union over it (--rootfs %s:O) can show any owners", c.Spec.UserMode, c.Base, err, c.Base)
-		}
-		return nil, nil, fmt.Errorf("--userns=%s: the files of the storage driver %s %w: --storage-driver union can show any owners", c.Spec.UserMode, d.Name(), err)
+		return nil, nil, err
 	}
 	return mount, root, nil
 }

@@ -151,7 +151,11 @@ func snapshotRows(s *shop) ([]snapshotRow, error) {
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, snapshotRow{n, names[n.Image], weight})
+		from := names[n.Image]
+		if n.Base != "" {
+			from = n.Base
+		}
+		rows = append(rows, snapshotRow{n, from, weight})
 	}
 	return rows, nil
 }
