@@ -23,7 +23,7 @@ const (
 	serverFile = "server"
 	noneDir    = "none"
 	// serverPatience is how long a server whose mount is gone may take to end.
-	serverPatience = 5 * time.Second
+	serverPatience = 20 * time.Second
 )
 
 // serverLock is what the server of a volume has locked.

@@ -3,10 +3,10 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -57,20 +57,20 @@ func must(names []string, err error) []string {
 func cmdCrowd(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	failed := make([]string, n)
-	var wait sync.WaitGroup
-	for i := range n {
-		words := append([]string{"unionfs", args[2], "--name", fmt.Sprint("c", i)}, args[3:]...)
-		wait.Go(func() {
-			if out, errOut, status := runIn(ts, words); status != 0 {
-				failed[i] = fmt.Sprintf("%v: exit status %d; %s%s", words, status, out, errOut)
-			}
-		})
+	crowd := make([]*exec.Cmd, n)
+	for i := range crowd {
+		cmd := exec.Command(lookIn(ts.Getenv("PATH"), args[1]), append([]string{args[2], "--name", fmt.Sprint("c", i)}, args[3:]...)...)
+		cmd.Dir = ts.MkAbs(".")
+		for _, name := range []string{"PATH", "HOME", "UNIONFS_CONFIG", "XDG_RUNTIME_DIR", "XDG_DATA_HOME"} {
+			cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+		}
+		cmd.Stderr = ts.Stderr()
+		ts.Check(cmd.Start())
+		crowd[i] = cmd
 	}
-	wait.Wait()
-	for _, f := range failed {
-		if f != "" {
-			ts.Fatalf("%s", f)
+	for i, cmd := range crowd {
+		if err := cmd.Wait(); err != nil {
+			ts.Fatalf("c%d: %v", i, err)
 		}
 	}
 }
