@@ -47,7 +47,7 @@ DAEMON_ROOT := TestVolumeServe(Dockerd|Podman)
 # drop the kernel's caches, or change owners freely need the machine's own root:
 # test-root runs them. Whoever adds one that fails under another user with
 # "needed in CI" puts its name here.
-ROOT_ONLY := TestAgainstKernel|TestReadsFuseOverlayfs|TestFuseOverlayfsReadsOurs|TestSuiteOnPlain|TestSuiteOnKernel|TestKernelAgainstItself|TestKernelSequences|TestSequencesFindBugs|TestRandom|TestFullDisk|$(UNION_ROOT)|$(LAYER_ROOT)|$(GROUP_ROOT)|$(DAEMON_ROOT)|$(PLAIN_ONLY)
+ROOT_ONLY := TestAgainstKernel|TestSuiteCached|TestReadsFuseOverlayfs|TestFuseOverlayfsReadsOurs|TestSuiteOnPlain|TestSuiteOnKernel|TestKernelAgainstItself|TestKernelSequences|TestSequencesFindBugs|TestRandom|TestFullDisk|$(UNION_ROOT)|$(LAYER_ROOT)|$(GROUP_ROOT)|$(DAEMON_ROOT)|$(PLAIN_ONLY)
 # These need a root, that of a user namespace will do.
 ANY_ROOT := TestKernelHonoursOurMarks|TestKernelXattrWhiteouts|TestWeReadTheKernelsMarks|TestRootMount|TestMountOfCaller|TestJoinNetwork|TestJoinProcesses
 
