@@ -49,7 +49,7 @@ DAEMON_ROOT := TestVolumeServe(Dockerd|Podman)
 # "needed in CI" puts its name here.
 ROOT_ONLY := TestAgainstKernel|TestSuiteCached|TestReadsFuseOverlayfs|TestFuseOverlayfsReadsOurs|TestSuiteOnPlain|TestSuiteOnKernel|TestKernelAgainstItself|TestKernelSequences|TestSequencesFindBugs|TestRandom|TestFullDisk|$(UNION_ROOT)|$(LAYER_ROOT)|$(GROUP_ROOT)|$(DAEMON_ROOT)|$(PLAIN_ONLY)
 # These need a root, that of a user namespace will do.
-ANY_ROOT := TestKernelHonoursOurMarks|TestKernelXattrWhiteouts|TestWeReadTheKernelsMarks|TestRootMount|TestMountOfCaller|TestJoinNetwork|TestJoinProcesses
+ANY_ROOT := TestKernelHonoursOurMarks|TestKernelXattrWhiteouts|TestWeReadTheKernelsMarks|TestRootMount|TestMountOfCaller|TestJoinNetwork|TestJoinProcesses|TestEveryStep(OfMonitor)?Fails|TestStartGivenUp|TestKilledMonitors
 
 .DEFAULT_GOAL := help
 

@@ -124,6 +124,7 @@ func (m *monitor) execClient(f *framed, q *request) (answer, error) {
 			moved := s.pump(h, box.Console, nil)
 			_, _ = box.Wait()
 			moved.wait()
+			_ = box.Close() // it has ended
 		}()
 		return answer{}, nil
 	}
@@ -137,6 +138,7 @@ func (m *monitor) execClient(f *framed, q *request) (answer, error) {
 	moved := s.pump(h, box.Console, nil)
 	status, err := box.Wait()
 	moved.wait()
+	_ = box.Close() // it has ended
 	return answer{Code: status.Code}, err
 }
 

@@ -39,7 +39,7 @@ func (r *Runner) listenControl(c *Container, m *monitor) (*control, error) {
 	go sweepSockets(r.RunDir)
 	l, err := net.Listen("unix", path)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, os.Remove(dir))
 	}
 	k := &control{m: m, listener: l, dir: dir, conns: map[*framed]bool{}}
 	go k.accept()

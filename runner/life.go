@@ -25,6 +25,8 @@ type program interface {
 	Resize(rows, cols uint16) error
 	Freeze(stop bool) error
 	Stats() sandbox.Stats
+	// Close ends what is left of it, and takes away what it had.
+	Close() error
 }
 
 // executor is a program beside which others can be started.

@@ -171,8 +171,14 @@ func (m *monitor) live(ctx context.Context, s *streams) (State, error) {
 	stop := context.AfterFunc(ctx, func() { _ = box.Kill() })
 	defer stop()
 	status, err := box.Wait()
+	// Where others are in the pid namespace processes of its group may go on,
+	// and hold its streams open.
+	_ = box.Kill()
 	pumped.wait()
 	m.awaitOwner()
+	if cerr := box.Close(); cerr != nil {
+		m.r.Warn(fmt.Sprintf("container %s: %v", m.c.nameOrID(), cerr))
+	}
 	if err != nil {
 		return State{}, err
 	}

@@ -322,4 +322,7 @@ func (l *runtimeLife) Freeze(stop bool) error {
 
 func (l *runtimeLife) Resize(rows, cols uint16) error { return resizeTerminal(l.console, rows, cols) }
 
+// Close finds all done: await does it with the end.
+func (l *runtimeLife) Close() error { return nil }
+
 func (l *runtimeLife) Stats() sandbox.Stats { return l.group.Stats() }

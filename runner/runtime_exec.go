@@ -139,4 +139,7 @@ func (e *runtimeExec) Resize(rows, cols uint16) error { return resizeTerminal(ni
 // Freeze and Stats are those of the container, which it is a part of.
 func (e *runtimeExec) Freeze(stop bool) error { return e.runtime.Freeze(stop) }
 
+// Close has nothing to do: its process is gone, and the group is the container's.
+func (e *runtimeExec) Close() error { return nil }
+
 func (e *runtimeExec) Stats() sandbox.Stats { return e.runtime.Stats() }
