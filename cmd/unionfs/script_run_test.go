@@ -36,7 +36,7 @@ func cmdBusybox(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	add(tar.Header{Name: "tmp/", Typeflag: tar.TypeDir, Mode: 0o1777}, nil)
 	add(tar.Header{Name: "bin/busybox", Typeflag: tar.TypeReg, Mode: 0o755}, program)
-	for _, name := range strings.Fields("sh cat echo ls id pwd hostname wc sleep touch true ip mount df ps head grep kill test mkdir mknod rm env ln cp stat chown find") {
+	for _, name := range strings.Fields("sh cat echo ls id pwd hostname wc sleep touch true ip mount df ps head grep kill test mkdir mknod rm env ln readlink cp stat chown find") {
 		add(tar.Header{Name: "bin/" + name, Typeflag: tar.TypeSymlink, Linkname: "busybox"}, nil)
 	}
 	add(tar.Header{Name: "etc/passwd", Typeflag: tar.TypeReg, Mode: 0o644}, []byte("root:x:0:0:root:/root:/bin/sh\n"))

@@ -49,6 +49,7 @@ func TestScripts(t *testing.T) {
 			"cupboard":        cmdCupboard,
 			"killafter":       cmdKillAfter,
 			"traceless":       cmdTraceless,
+			"unreachable":     cmdUnreachable,
 			"crowd":           cmdCrowd,
 		},
 		RequireExplicitExec: true,
