@@ -167,6 +167,9 @@ func (m *monitor) live(ctx context.Context, s *streams) (State, error) {
 	if m.o.Started != nil {
 		m.o.Started(Program{st, m.signal, m.resize})
 	}
+	lives, ended := context.WithCancel(ctx)
+	defer ended()
+	go giveMemoryBack(lives)
 	pumped := s.pump(m.hub, box.Console, m.o.Stdin)
 	stop := context.AfterFunc(ctx, func() { _ = box.Kill() })
 	defer stop()

@@ -50,6 +50,7 @@ func TestScripts(t *testing.T) {
 			"killafter":       cmdKillAfter,
 			"traceless":       cmdTraceless,
 			"unreachable":     cmdUnreachable,
+			"lean":            cmdLean,
 			"crowd":           cmdCrowd,
 		},
 		RequireExplicitExec: true,
