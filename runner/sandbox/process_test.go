@@ -398,7 +398,7 @@ func TestHostNamespaces(t *testing.T) {
 // TestKillWithoutPIDNamespace: what a program left running is ended with it.
 func TestKillWithoutPIDNamespace(t *testing.T) {
 	needMachineRoot(t)
-	s := testSpec(t, "sh", "-c", "sleep 1000 & sleep 1000 & echo ready; wait")
+	s := testSpec(t, "sh", "-c", "echo ready; sleep 1000 & sleep 1000 & wait")
 	s.Namespaces = slices.DeleteFunc(s.Namespaces, func(n Namespace) bool { return n.Type == PIDNS })
 	s.Cgroup.Name = fmt.Sprintf("sandbox-test-kill-%d", os.Getpid())
 	output := collect(t, &s.Stdio)
