@@ -58,6 +58,7 @@ func (r *Runner) Bundle(c *Container, root *os.File, f Facts) (*specs.Spec, erro
 	if err != nil {
 		return nil, err
 	}
+	plan.Process.Capabilities = f.had(plan.Process.Capabilities)
 	plan.Cgroup.Name = "" // each runtime names it by the container's id
 	return plan.OCI(f.InitialUserNS)
 }

@@ -53,6 +53,18 @@ func (s *Spec) capabilities() ([]string, error) {
 	return out, nil
 }
 
+// had are those of them that this process has: other runtimes take no capability
+// that they can't give, where our sandbox gives all there are.
+func (f *Facts) had(names []string) (out []string) {
+	for _, c := range capability.ListKnown() {
+		if name := "CAP_" + strings.ToUpper(c.String()); slices.Contains(names, name) && f.Capabilities&(1<<uint(c)) != 0 {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 func capabilityWords(flag string, words []string) (names []string, all bool, err error) {
 	for _, word := range words {
 		name := strings.ToUpper(word)

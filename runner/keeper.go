@@ -127,6 +127,7 @@ func (j *keeperJob) create() (pid int, err error) {
 			return 0, err
 		}
 	}
+	hideUnified(j.Runtime.Path)
 	pidFile := filepath.Join(j.Runtime.Dir, "pid")
 	words := []string{"create", "--bundle", j.Runtime.Dir, "--pid-file", pidFile}
 	if j.Console != "" {

@@ -157,6 +157,7 @@ func (m *monitor) writeBundle(job *keeperJob) ([]*os.File, error) {
 	if len(plan.IDMaps.UIDs) > 0 {
 		return nil, fmt.Errorf("--userns=%s: ids of its own aren't to be had with --runtime=%s: leave one of them out", m.c.Spec.UserMode, m.c.Spec.Runtime)
 	}
+	plan.Process.Capabilities = m.facts.had(plan.Process.Capabilities)
 	config, err := plan.OCI(m.facts.InitialUserNS)
 	if err != nil {
 		return nil, err
