@@ -138,6 +138,12 @@ func (u *Union) SetXattr(n *Inode, name string, value []byte, flags int, killSgi
 			return unix.EINVAL
 		}
 	}
+	if name == xattrCapability && u.ids.mapped() {
+		var ok bool
+		if value, ok = u.ids.hostCapability(value); !ok {
+			return unix.EINVAL
+		}
+	}
 	if err := u.copyUp(n, inMeta, all); err != nil {
 		return err
 	}
