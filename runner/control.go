@@ -11,10 +11,15 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // socketName is where clients reach a container's monitor, in its run folder.
 const socketName = "monitor.sock"
+
+// maxSocketPath is the size of sun_path (unix(7)), the zero byte included.
+const maxSocketPath = 108
 
 // control answers clients while the container runs.
 type control struct {
@@ -38,6 +43,9 @@ func (r *Runner) listenControl(c *Container, m *monitor) (*control, error) {
 	_ = os.Remove(path) // a killed monitor's
 	go sweepSockets(r.RunDir)
 	l, err := net.Listen("unix", path)
+	if errors.Is(err, unix.EINVAL) && len(path) >= maxSocketPath {
+		err = fmt.Errorf("the path of a socket, %s, is too long for the kernel by %d bytes: set XDG_RUNTIME_DIR to a shorter folder of your own", path, len(path)-maxSocketPath+1)
+	}
 	if err != nil {
 		return nil, errors.Join(err, os.Remove(dir))
 	}

@@ -92,11 +92,22 @@ func copyBetween(cmd *cobra.Command, in files, from, to place) error {
 // copyOut writes what is at a path of files to a local one.
 func copyOut(cmd *cobra.Command, in files, from, to string) error {
 	if to == "-" {
-		return toFile(cmd.OutOrStdout(), "", func(w io.Writer) error { return in.get(from, w) })
+		name := path.Base(path.Clean("/" + from))
+		if strings.HasSuffix(from, "/.") {
+			name = "."
+		}
+		return toFile(cmd.OutOrStdout(), "", func(w io.Writer) error {
+			return fetch(in, from, func(r io.Reader) error { return renamed(name, r, w) })
+		})
 	}
 	if fi, err := os.Stat(to); err == nil && fi.IsDir() && !strings.HasSuffix(from, "/.") {
 		to = filepath.Join(to, path.Base(path.Clean("/"+from)))
 	}
+	return fetch(in, from, func(r io.Reader) error { return unpackTo(to, r) })
+}
+
+// fetch has an archive of a path of files taken.
+func fetch(in files, from string, take func(r io.Reader) error) error {
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
@@ -104,7 +115,7 @@ func copyOut(cmd *cobra.Command, in files, from, to string) error {
 		w.CloseWithError(err)
 		done <- err
 	}()
-	err := unpackTo(to, r)
+	err := take(r)
 	if err == nil {
 		_, err = io.Copy(io.Discard, r) // what pads the archive
 	}
