@@ -35,13 +35,13 @@ func TestSizes(t *testing.T) {
 // TestCommandFitsOnAPage: mount(2) takes no longer options.
 func TestCommandFitsOnAPage(t *testing.T) {
 	target := Target{Mount: []string{"mount", "-o", "lowerdir={lower},upperdir={upper}", "{mount}"}}
-	l := layout{upper: "/disk/run/upper", mounted: "/disk/run/mount"}
+	l := layout{upper: "/work/run/upper", mounted: "/work/run/mount"}
 	for i := range 128 {
-		l.lower = append(l.lower, fmt.Sprintf("/disk/some/long/way/fixtures/many-123456/%03d", i))
+		l.lower = append(l.lower, fmt.Sprintf("/work/some/long/way/fixtures/many-123456/%03d", i))
 	}
-	l.lower = append(l.lower, "/disk/some/long/way/fixtures/base-123456")
+	l.lower = append(l.lower, "/work/some/long/way/fixtures/base-123456")
 	argv, dir := target.command(l)
-	if dir != "/disk/some/long/way/fixtures" || len(argv[2]) > 4096 || !strings.HasPrefix(argv[2], "lowerdir=many-123456/000:many-123456/001:") {
+	if dir != "/work/some/long/way/fixtures" || len(argv[2]) > 4096 || !strings.HasPrefix(argv[2], "lowerdir=many-123456/000:many-123456/001:") {
 		t.Errorf("in %s, %d bytes: %s", dir, len(argv[2]), argv[2])
 	}
 	if !strings.HasSuffix(argv[2], ":base-123456,upperdir=/work/run/upper") || argv[3] != l.mounted {
