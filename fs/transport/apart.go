@@ -14,10 +14,15 @@ var connections = struct {
 }{fds: map[int]struct{}{}}
 
 func newDevice(fd int) *Device {
+	keepConnection(fd)
+	return &Device{fd: fd}
+}
+
+// keepConnection lists a descriptor, until closeConnection.
+func keepConnection(fd int) {
 	connections.Lock()
 	defer connections.Unlock()
 	connections.fds[fd] = struct{}{}
-	return &Device{fd: fd}
 }
 
 func closeConnection(fd int) {

@@ -7,7 +7,8 @@
 // A Device is an open FUSE connection. A Server serves one Device. A reader is
 // a goroutine, locked to its thread, that reads requests and answers them
 // itself. It is hot while it does so, stuck while its handler takes long, and
-// spare while it is parked. The watchdog sees that enough readers are hot. A
+// spare while it is parked. It lingers when it asks for the next
+// request without going to sleep. The watchdog sees that enough readers are hot. A
 // call is one request being answered.
 //
 // # Laws
@@ -17,6 +18,8 @@
 //     (fuse_dev_do_read waits exclusively), so that with two of them each
 //     request wakes a thread whose caches are cold, and costs half as much
 //     again.
+//   - One reader at most lingers, for microseconds, and only as often as it pays:
+//     what other programs need the processor for comes first.
 //   - Slow handlers stall nobody but their callers: a stuck reader is replaced.
 //     That holds up to maxReaders handlers under way at once.
 //   - An idle mount costs nothing: without requests nothing wakes up.

@@ -14,6 +14,11 @@ type reader struct {
 	s    *Server
 	in   []byte
 	call call
+	// fd is where the request was read, and is answered.
+	fd int
+	// skip is for how many requests more it won't linger, and skips for how many
+	// it wouldn't the last time.
+	skip, skips int
 	// wake ends a spare's sleep: true to go on, false to end.
 	wake chan bool
 
@@ -68,12 +73,22 @@ func (r *reader) run() {
 	}
 }
 
-// read waits for a request. ENOENT says that it was taken back while it was
+// read answers the length of the next request.
+func (r *reader) read() (int, error) {
+	if n, ok := r.s.linger.next(r); ok {
+		r.fd = r.s.linger.fd
+		return n, nil
+	}
+	r.fd = r.s.dev.fd
+	return r.wait()
+}
+
+// wait waits for a request. ENOENT says that it was taken back while it was
 // being read (fuse_dev_do_read). The blocking is known to the scheduler, so
 // that it holds up neither the collector nor other goroutines.
-func (r *reader) read() (int, error) {
+func (r *reader) wait() (int, error) {
 	for {
-		n, err := unix.Read(r.s.dev.fd, r.in)
+		n, err := unix.Read(r.fd, r.in)
 		switch err {
 		case nil:
 			return n, nil
@@ -91,7 +106,7 @@ func (r *reader) answer(in []byte) {
 	if len(reply) == 0 {
 		return
 	}
-	err := r.s.write(c.opcode, reply)
+	err := write(r.fd, c.opcode, reply)
 	switch err {
 	case nil:
 		if c.opcode == opInit && c.agreed {
@@ -104,6 +119,6 @@ func (r *reader) answer(in []byte) {
 		// another one follows (fuse_dev_do_write). That it had been taken
 		// all the same is ENOENT here.
 		r.s.log("incident: the kernel refuses the reply of %d bytes to %s: %v", len(reply), opName(c.opcode), err)
-		_ = r.s.write(c.opcode, c.fail(fuse.EIO))
+		_ = write(r.fd, c.opcode, c.fail(fuse.EIO))
 	}
 }

@@ -19,8 +19,9 @@ type Server struct {
 	ready      chan struct{}
 	readyOnce  sync.Once
 
-	pool pool
-	dog  watchdog
+	pool   pool
+	dog    watchdog
+	linger linger
 }
 
 // NewServer makes a server; Serve runs it.
@@ -45,6 +46,8 @@ func (s *Server) Serve() error {
 	defer s.dev.drop()
 	s.enlist()
 	defer s.strike()
+	s.linger.begin(s.dev)
+	defer s.linger.end()
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)

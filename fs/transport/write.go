@@ -8,9 +8,9 @@ import (
 )
 
 // write sends a reply.
-func (s *Server) write(opcode uint32, reply []byte) error {
+func write(fd int, opcode uint32, reply []byte) error {
 	for {
-		err := s.writeOnce(opcode, reply)
+		err := writeOnce(fd, opcode, reply)
 		if err != unix.EINTR && err != unix.EAGAIN {
 			return err
 		}
@@ -20,12 +20,12 @@ func (s *Server) write(opcode uint32, reply []byte) error {
 // writeOnce spares the scheduler's bookkeeping around a system call where the
 // kernel only copies some bytes and wakes the caller (fuse_request_end). Other
 // replies may do more: that to RELEASE drops an inode, which may wait.
-func (s *Server) writeOnce(opcode uint32, reply []byte) error {
+func writeOnce(fd int, opcode uint32, reply []byte) error {
 	if opcode != opLookup && opcode != opGetattr {
-		_, err := unix.Write(s.dev.fd, reply)
+		_, err := unix.Write(fd, reply)
 		return err
 	}
-	_, _, errno := syscall.RawSyscall(unix.SYS_WRITE, uintptr(s.dev.fd), uintptr(unsafe.Pointer(&reply[0])), uintptr(len(reply)))
+	_, _, errno := syscall.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&reply[0])), uintptr(len(reply)))
 	if errno != 0 {
 		return errno
 	}
