@@ -112,7 +112,7 @@ func (l *linger) ask(in []byte) (int, error) {
 }
 
 // ioctlClone is FUSE_DEV_IOC_CLONE.
-const ioctlClone = 2<<30 | 4<<16 | 229<<8 | 0
+const ioctlClone = 2<<30 | 4<<16 | 229<<8
 
 // clone opens the connection a second time. What was read from a clone is
 // answered there. The caller closes it with closeConnection.
