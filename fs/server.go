@@ -75,6 +75,7 @@ func MountDetached(cfg Config) (s *Server, mount int, err error) {
 
 func mountBy(cfg Config, connect func(Config, *union.Union) (*transport.Device, error)) (*Server, error) {
 	unix.Umask(0)
+	paceCollector()
 	timeout := forever
 	if cfg.Timeout != nil {
 		timeout = *cfg.Timeout

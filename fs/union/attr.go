@@ -16,8 +16,8 @@ func (u *Union) GetAttr(n *Inode, attr *Attr) error {
 // attrOf is GetAttr for a caller that holds Union.tree.
 func (u *Union) attrOf(n *Inode, attr *Attr) error {
 	n.mu.RLock()
-	if n.ghost != nil {
-		*attr = *n.ghost
+	if n.seldom().ghost != nil {
+		*attr = *n.seldom().ghost
 		n.mu.RUnlock()
 		return nil
 	}
@@ -72,11 +72,11 @@ func nondirLinks(n *Inode, attr *Attr) {
 		}
 		return
 	}
-	if n.orphan != "" {
+	if n.seldom().orphan != "" {
 		attr.Nlink--
 	}
 	if n.indexed {
-		attr.Nlink = attr.Nlink - 1 + uint32(n.lowerNames)
+		attr.Nlink = attr.Nlink - 1 + uint32(n.seldom().lowerNames)
 	}
 }
 

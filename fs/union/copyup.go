@@ -107,9 +107,9 @@ func (u *Union) publishDirCopy(n *Inode, tmp string) error {
 	if err := u.publishCopy(parent.dir, tmp, n.name); err != nil {
 		return err
 	}
-	e := parent.dir.table.names[n.name]
-	e.more = append([]uint16{uint16(e.top)}, e.more...)
-	e.top, e.hasLower = topUpper, true
+	e := parent.dir.table.names.get(n.name)
+	e.cover()
+	e.top = topUpper
 	n.dir.mu.Lock()
 	n.mu.Lock()
 	n.dir.upper = ref
@@ -226,7 +226,7 @@ func (u *Union) publishFile(n *Inode, s *staged, state uint32, named bool) error
 	switch {
 	case n.parent == nil:
 		// Unlinked while it was copied: it lives on without a name.
-		n.orphan = s.name
+		n.own().orphan = s.name
 	case n.parent != parent:
 		u.removeStaged(s.name)
 		return unix.EAGAIN
@@ -238,7 +238,7 @@ func (u *Union) publishFile(n *Inode, s *staged, state uint32, named bool) error
 		if err := u.publishCopy(parent.dir, s.name, n.name); err != nil {
 			return err
 		}
-		parent.dir.table.names[n.name].coverUpper()
+		parent.dir.table.names.get(n.name).coverUpper()
 	}
 	if state == inMeta && n.data == nil {
 		n.data = s.data
@@ -272,7 +272,7 @@ func (u *Union) publishLinked(n *Inode, s *staged, named bool) error {
 	u.work.mu.Lock()
 	u.work.indexed[n.ino] = id
 	u.work.mu.Unlock()
-	n.indexed, n.lowerNames = true, int(s.st.Nlink)
+	n.indexed, n.own().lowerNames = true, int(s.st.Nlink)
 	if !named {
 		return nil
 	}
@@ -289,14 +289,14 @@ func (u *Union) coverName(n *Inode, parent *Inode, name string) error {
 	if err := u.publishCopy(parent.dir, tmp, name); err != nil {
 		return err
 	}
-	parent.dir.table.names[name].coverUpper()
+	parent.dir.table.names.get(name).coverUpper()
 	return u.dropLowerName(n)
 }
 
 // dropLowerName counts one lower name less.
 func (u *Union) dropLowerName(n *Inode) error {
-	if n.lowerNames > 0 {
-		n.lowerNames--
+	if n.seldom().lowerNames > 0 {
+		n.own().lowerNames--
 	}
 	return u.markLinks(n)
 }

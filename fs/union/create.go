@@ -73,7 +73,7 @@ func (u *Union) create(parent *Inode, name string, s *New, attr *Attr) (*Inode, 
 	if d.removed {
 		return nil, unix.ENOENT
 	}
-	e := t.names[name]
+	e := t.names.get(name)
 	if e != nil && e.visible() {
 		return nil, unix.EEXIST
 	}
@@ -135,11 +135,14 @@ func (u *Union) newborn(parent *Inode, e *entry, h *handle, attr *Attr) (*Inode,
 // enter puts a name that upper now has into the table.
 func (u *Union) enter(t *table, name string, dtype uint8) *entry {
 	fresh := &entry{name: name, top: topUpper, dtype: dtype}
-	if old := t.names[name]; old != nil {
-		fresh.hasLower, fresh.more = old.hasLower, old.more
+	if old := t.names.get(name); old != nil {
+		fresh.hasLower = old.hasLower
+		if more := old.more(); more != nil {
+			fresh.own().more = more
+		}
 		fresh.whiteout = old.whiteout && u.codec.MarkName(name) != name
 	}
-	t.names[name] = fresh
+	t.names.put(fresh)
 	t.show(fresh)
 	return fresh
 }

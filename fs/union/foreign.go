@@ -19,19 +19,19 @@ func (b *builder) addWhiteout(e *entry, mark string) {
 	if b.u.codec == nil || mark == b.u.codec.MarkName(e.name) {
 		e.whiteout = true
 	} else {
-		e.foreign = mark
+		e.own().foreign = mark
 	}
 }
 
 // inUpper tells whether upper holds a whiteout of the name, in any form.
-func (e *entry) inUpper() bool { return e.whiteout || e.foreign != "" }
+func (e *entry) inUpper() bool { return e.whiteout || e.foreign() != "" }
 
 // makeNative turns a whiteout of another form for e, if there is one, into the
 // union's own, or into nothing where upper's object hides the lower one by
 // itself. That is no change of the directory to its users: its times stay. The
 // caller holds the directory's lock.
 func (u *Union) makeNative(dirfd int, e *entry) error {
-	if e == nil || e.foreign == "" {
+	if e == nil || e.foreign() == "" {
 		return nil
 	}
 	var st unix.Statx_t
@@ -58,10 +58,10 @@ func (u *Union) replaceForeign(dirfd int, e *entry) error {
 			return err
 		}
 	}
-	if err := hostfs.Unlink(dirfd, e.foreign); err != nil {
+	if err := hostfs.Unlink(dirfd, e.foreign()); err != nil {
 		return err
 	}
-	e.foreign = ""
+	e.own().foreign = ""
 	return nil
 }
 

@@ -45,7 +45,7 @@ func (u *Union) detach(n *Inode) []*Inode {
 	defer unlockLinks(names)
 	if n.mtimeKept.Load() && n.idle() {
 		n.mu.RLock()
-		if err := u.restoreMtime(n); err != nil && n.orphan == "" {
+		if err := u.restoreMtime(n); err != nil && n.seldom().orphan == "" {
 			u.warn("mtime of " + n.name + ": " + err.Error())
 		}
 		n.mu.RUnlock()
@@ -73,7 +73,7 @@ func clearLinks(n *Inode, names []link) []*Inode {
 	for _, l := range names {
 		l.parent.kids.Add(-1)
 		if t := l.parent.dir.table; t != nil {
-			if e := t.names[l.name]; e != nil && e.inode == n {
+			if e := t.names.get(l.name); e != nil && e.inode == n {
 				e.inode = nil
 			}
 		}
@@ -88,7 +88,7 @@ func lockLinks(n *Inode) []link {
 	n.mu.RLock()
 	names := make([]link, 0, 1)
 	if n.parent != nil {
-		names = append(append(names, link{n.parent, n.name}), n.others...)
+		names = append(append(names, link{n.parent, n.name}), n.seldom().others...)
 	}
 	n.mu.RUnlock()
 	slices.SortFunc(names, func(a, b link) int { return cmp.Compare(a.parent.dir.id, b.parent.dir.id) })
@@ -111,11 +111,11 @@ func unlockLinks(names []link) {
 // discard gives back what the host holds for an inode that is gone.
 func (u *Union) discard(n *Inode) {
 	u.files.drop(&n.file)
-	if n.orphan != "" {
+	if n.seldom().orphan != "" {
 		if u.recordsOrigin(n.typ) {
-			u.forgetOrigin(n.orphan)
+			u.forgetOrigin(n.seldom().orphan)
 		}
-		u.removeStaged(n.orphan)
+		u.removeStaged(n.seldom().orphan)
 	}
 	if n.dir == nil {
 		return

@@ -24,15 +24,15 @@ func (u *Union) setGhost(n *Inode, c *Change, attr *Attr) (done bool, err error)
 	if n.parent != nil || n.state.Load() != inLower {
 		return false, nil
 	}
-	if n.ghost == nil {
+	if n.seldom().ghost == nil {
 		g, err := u.ghostOf(n)
 		if err != nil {
 			return false, err
 		}
-		n.ghost = g
+		n.own().ghost = g
 	}
-	amend(n.ghost, c)
-	*attr = *n.ghost
+	amend(n.seldom().ghost, c)
+	*attr = *n.seldom().ghost
 	return true, nil
 }
 
@@ -87,11 +87,11 @@ func stampOf(t unix.Timespec) unix.StatxTimestamp {
 
 // embody gives a ghost's changes to its copy in work. The caller holds n.mu.
 func (u *Union) embody(n *Inode) error {
-	g := n.ghost
+	g := n.seldom().ghost
 	if g == nil {
 		return nil
 	}
-	n.ghost = nil
+	n.own().ghost = nil
 	return u.withMetaLocked(n, func(p place) error {
 		return u.apply(n, p, &Change{
 			Valid: SetMode | SetUID | SetGID | SetAtime | SetMtime,

@@ -269,7 +269,8 @@ func leaks(u *Union) string {
 		say("the root has %d references", k)
 	}
 	if t := u.root.dir.table; t != nil {
-		for name, e := range t.names {
+		for e := range t.names.all() {
+			name := e.name
 			if e.inode != nil {
 				say("the root's %q is in memory (refs %d, kids %d)", name, e.inode.refs.Load(), e.inode.kids.Load())
 			}
@@ -277,7 +278,7 @@ func leaks(u *Union) string {
 	}
 	u.linksMu.Lock()
 	for ino, n := range u.links {
-		say("links holds %#x (refs %d, name %q, orphan %q)", ino, n.refs.Load(), n.name, n.orphan)
+		say("links holds %#x (refs %d, name %q, orphan %q)", ino, n.refs.Load(), n.name, n.seldom().orphan)
 	}
 	for n := range u.late {
 		say("late holds %q", n.name)

@@ -80,7 +80,7 @@ func (u *Union) enterIndexed(n *Inode, attr *Attr) error {
 	if u.recordsOrigin(n.typ) {
 		m.links = u.recorded(attr).links
 	}
-	n.lowerNames = max(m.links, 0)
+	n.setLowerNames(m.links)
 	n.state.Store(inUpper)
 	if m.metacopy {
 		n.state.Store(inMeta)

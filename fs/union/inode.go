@@ -21,31 +21,26 @@ const (
 // Inode is one object of the union. All methods of Union that answer one take
 // a reference for the caller, who gives it back with Forget.
 type Inode struct {
-	ino uint64
-	typ uint32 // S_IFMT bits; never change
+	ino   uint64
+	typ   uint32 // S_IFMT bits; never change
+	state atomic.Uint32
 
 	refs atomic.Int64
 	kids atomic.Int32 // inodes whose parent this is
 	gone atomic.Bool  // detached: nobody can find it any more
 	tag  atomic.Uint64
 
-	state atomic.Uint32
-
 	// Guarded by Union.tree and mu together: readers hold both for reading,
 	// writers hold mu and at least read tree.
 	mu      sync.RWMutex
 	parent  *Inode // nil for the root and for an inode without a name
 	name    string
-	others  []link    // further names known
 	lower   *lowerRef // the lower object it is or was copied up from
 	data    *lowerRef // where data is read while state is below inUpper
 	linked  bool      // the file had several names when it came to life
 	indexed bool      // work's index holds a name of it
-	// lowerNames counts the lower names that lead to an indexed inode.
-	lowerNames int
-	orphan     string // its name in work after its last known name went
-
-	lacks absence // absent.go
+	lacks   absence   // absent.go
+	rare    *rare
 
 	copyMu sync.Mutex
 	file   slot
@@ -53,14 +48,41 @@ type Inode struct {
 	// not be on disk yet.
 	unsynced atomic.Bool
 
+	mtimeKept atomic.Bool
+	// mtime is the file's while mtimeKept is set (mtime.go).
+	mtime unix.StatxTimestamp
+
+	dir *dir // of directories
+}
+
+// rare is what few inodes have: there may be a million of them in memory. It is
+// guarded as the rest of the inode.
+type rare struct {
+	others []link // further names known
+	// lowerNames counts the lower names that lead to an indexed inode.
+	lowerNames int
+	orphan     string // its name in work after its last known name went
 	// ghost is what stat says of a lower file without a name that was
 	// changed since (ghost.go).
 	ghost *Attr
-	// mtime is the file's while mtimeKept is set (mtime.go).
-	mtime     unix.StatxTimestamp
-	mtimeKept atomic.Bool
+}
 
-	dir *dir // of directories
+var none rare
+
+// seldom answers what is rare for reading.
+func (n *Inode) seldom() *rare {
+	if n.rare == nil {
+		return &none
+	}
+	return n.rare
+}
+
+// own answers what is rare for writing.
+func (n *Inode) own() *rare {
+	if n.rare == nil {
+		n.rare = new(rare)
+	}
+	return n.rare
 }
 
 // link is one name of an inode that isn't a directory.
@@ -98,6 +120,13 @@ type dir struct {
 	inherit *inheritance
 }
 
+// setLowerNames takes what marks or records say, in which -1 is nothing.
+func (n *Inode) setLowerNames(k int) {
+	if k > 0 || n.rare != nil {
+		n.own().lowerNames = max(k, 0)
+	}
+}
+
 // Ino is the inode number that stat and listings show.
 func (n *Inode) Ino() uint64 { return n.ino }
 
@@ -117,7 +146,8 @@ func (n *Inode) addLink(parent *Inode, name string) {
 	if n.parent == nil {
 		n.parent, n.name = parent, name
 	} else {
-		n.others = append(n.others, link{parent, name})
+		r := n.own()
+		r.others = append(r.others, link{parent, name})
 	}
 	parent.kids.Add(1)
 }
@@ -126,16 +156,16 @@ func (n *Inode) addLink(parent *Inode, name string) {
 func (n *Inode) dropLink(parent *Inode, name string) bool {
 	if n.parent == parent && n.name == name {
 		n.parent, n.name = nil, ""
-		if k := len(n.others); k > 0 {
-			n.parent, n.name = n.others[k-1].parent, n.others[k-1].name
-			n.others = n.others[:k-1]
+		if k := len(n.seldom().others); k > 0 {
+			n.parent, n.name = n.rare.others[k-1].parent, n.rare.others[k-1].name
+			n.rare.others = n.rare.others[:k-1]
 		}
 		parent.kids.Add(-1)
 		return true
 	}
-	for i, l := range n.others {
+	for i, l := range n.seldom().others {
 		if l.parent == parent && l.name == name {
-			n.others = append(n.others[:i], n.others[i+1:]...)
+			n.rare.others = append(n.rare.others[:i], n.rare.others[i+1:]...)
 			parent.kids.Add(-1)
 			return true
 		}

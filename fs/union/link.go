@@ -55,7 +55,7 @@ func (u *Union) link(n *Inode, parent *Inode, name string) error {
 	if d.removed {
 		return unix.ENOENT
 	}
-	e := t.names[name]
+	e := t.names.get(name)
 	if e != nil && e.visible() {
 		return unix.EEXIST
 	}
@@ -81,9 +81,9 @@ func (u *Union) link(n *Inode, parent *Inode, name string) error {
 // linked records a new name in upper. A file made without a name gets its
 // first: it needs none in work any more.
 func (u *Union) linked(n *Inode, parent *Inode, name string) {
-	if n.parent == nil && n.orphan != "" {
-		u.removeStaged(n.orphan)
-		n.orphan = ""
+	if n.parent == nil && n.seldom().orphan != "" {
+		u.removeStaged(n.seldom().orphan)
+		n.own().orphan = ""
 	}
 	n.addLink(parent, name)
 	n.unsynced.Store(true)

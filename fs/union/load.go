@@ -111,13 +111,13 @@ func (b *builder) addLayer(top int16, ref *dirRef) error {
 }
 
 func (b *builder) addName(top int16, ref *dirRef, name []byte, ino uint64, dtype uint8) {
-	e := b.t.names[string(name)]
+	e := b.t.names.find(name)
 	if e == nil {
 		e = &entry{name: string(name), top: top, dtype: dtype, mergeEnd: dtype != dtDir}
 		if top != topUpper {
 			e.ino = b.u.inos.present(ref.layer.fs, ino)
 		}
-		b.t.names[e.name] = e
+		b.t.names.put(e)
 		b.order = append(b.order, e)
 		return
 	}
@@ -132,15 +132,15 @@ func (b *builder) addName(top int16, ref *dirRef, name []byte, ino uint64, dtype
 		return
 	}
 	if !e.mergeEnd {
-		e.more = append(e.more, uint16(top))
+		e.own().more = append(e.more(), uint16(top))
 	}
 }
 
 func (b *builder) hide(top int16, m mark) {
-	e := b.t.names[m.of]
+	e := b.t.names.get(m.of)
 	if e == nil {
 		e = &entry{name: m.of, top: topHidden}
-		b.t.names[m.of] = e
+		b.t.names.put(e)
 	}
 	e.mergeEnd = true
 	if top == topUpper {
@@ -153,11 +153,7 @@ func (b *builder) hide(top int16, m mark) {
 // finish forgets the whiteouts that lower layers put against each other and
 // gives the visible names their places.
 func (b *builder) finish() *table {
-	for name, e := range b.t.names {
-		if !e.visible() && !e.inUpper() {
-			delete(b.t.names, name)
-		}
-	}
+	b.t.names.keep(func(e *entry) bool { return e.visible() || e.inUpper() })
 	b.t.old = make([]listed, 0, len(b.order))
 	for _, e := range b.order {
 		b.t.found(e)

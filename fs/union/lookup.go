@@ -201,7 +201,7 @@ func (u *Union) readUpper(n *Inode, parent *Inode, e *entry, p place, attr *Attr
 		}
 		if u.work != nil {
 			n.indexed = u.work.isIndexed(n.ino)
-			n.lowerNames = max(m.links, 0)
+			n.setLowerNames(m.links)
 		}
 	}
 	if m.metacopy && n.isRegular() {

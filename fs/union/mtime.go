@@ -54,7 +54,7 @@ func (u *Union) restoreMtimes() {
 	}
 	u.linksMu.Unlock()
 	for _, n := range late {
-		if err := u.restoreMtime(n); err != nil && n.orphan == "" {
+		if err := u.restoreMtime(n); err != nil && n.seldom().orphan == "" {
 			u.warn("mtime of " + n.name + ": " + err.Error())
 		}
 	}

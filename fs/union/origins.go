@@ -97,14 +97,14 @@ func (u *Union) recorded(st *unix.Statx_t) record {
 func (u *Union) markLinks(n *Inode) error {
 	name := u.indexName(n)
 	if !u.recordsOrigin(n.typ) {
-		return u.mark(u.work.index.fd, name, whiteout.UnionLinks, itoa(n.lowerNames))
+		return u.mark(u.work.index.fd, name, whiteout.UnionLinks, itoa(n.seldom().lowerNames))
 	}
 	var st unix.Statx_t
 	if err := hostfs.Statx(u.work.index.fd, name, &st); err != nil {
 		return err
 	}
 	r := u.recorded(&st)
-	r.links = n.lowerNames
+	r.links = n.seldom().lowerNames
 	return u.writeRecord(&st, r)
 }
 

@@ -82,9 +82,9 @@ func (u *Union) upperPlace(n *Inode) (place, error) {
 	case n.parent != nil:
 		h, err := u.openDir(n.parent.dir.upper)
 		return place{h: h, name: n.name, upper: true}, err
-	case n.orphan != "":
+	case n.seldom().orphan != "":
 		u.work.stage.acquire()
-		return place{h: u.work.stage, name: n.orphan, upper: true}, nil
+		return place{h: u.work.stage, name: n.seldom().orphan, upper: true}, nil
 	}
 	return place{}, unix.ENOENT
 }

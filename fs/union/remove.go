@@ -154,11 +154,11 @@ func (u *Union) lostUpperName(n *Inode, orphan string) error {
 		u.removeStaged(orphan)
 		return u.dropIndex(n)
 	}
-	if n.parent != nil || n.orphan != "" {
+	if n.parent != nil || n.seldom().orphan != "" {
 		u.removeStaged(orphan)
 		return nil
 	}
-	n.orphan = orphan
+	n.own().orphan = orphan
 	return nil
 }
 
@@ -175,7 +175,7 @@ func (u *Union) lostLowerName(n *Inode) error {
 // dropIndex takes an indexed file that has no name left, in upper or below,
 // out of the index; it lives on in work.
 func (u *Union) dropIndex(n *Inode) error {
-	if n.lowerNames > 0 {
+	if n.seldom().lowerNames > 0 {
 		return nil
 	}
 	name := u.indexName(n)
@@ -190,7 +190,7 @@ func (u *Union) dropIndex(n *Inode) error {
 	u.work.mu.Lock()
 	delete(u.work.indexed, n.ino)
 	u.work.mu.Unlock()
-	n.indexed, n.orphan = false, orphan
+	n.indexed, n.own().orphan = false, orphan
 	return nil
 }
 

@@ -157,7 +157,7 @@ func (r *renaming) again() (err error) {
 	if r.dt, err = r.u.loaded(r.to.dir); err != nil {
 		return err
 	}
-	r.se, r.de = r.st.get(r.old), r.dt.names[r.new]
+	r.se, r.de = r.st.get(r.old), r.dt.names.get(r.new)
 	if r.se == nil {
 		return unix.ENOENT
 	}
@@ -178,7 +178,7 @@ func (r *renaming) again() (err error) {
 }
 
 func (r *renaming) makeNative(parent *Inode, e *entry) error {
-	if e == nil || e.foreign == "" {
+	if e == nil || e.foreign() == "" {
 		return nil
 	}
 	h, err := r.u.openDir(parent.dir.upper)

@@ -78,7 +78,7 @@ func (r *renaming) clear(to int) (v victimState, err error) {
 		}
 		return v, nil
 	}
-	if r.de.top != topUpper || r.dst.indexed || len(r.dst.others) > 0 {
+	if r.de.top != topUpper || r.dst.indexed || len(r.dst.seldom().others) > 0 {
 		return v, nil
 	}
 	v.orphan = u.work.name()
@@ -88,7 +88,7 @@ func (r *renaming) clear(to int) (v victimState, err error) {
 // holdsWhiteouts tells whether upper's directory may have names that don't
 // show.
 func (e *entry) holdsWhiteouts(d *dir) bool {
-	return d.table == nil || len(d.table.names) > 0 || len(d.lowers) > 0
+	return d.table == nil || d.table.names.len() > 0 || len(d.lowers) > 0
 }
 
 // emptyDir replaces the target directory by an empty opaque one.
@@ -204,7 +204,7 @@ func (r *renaming) settleVictim(v victimState) {
 		return
 	}
 	if v.orphan != "" {
-		r.dst.orphan = v.orphan
+		r.dst.own().orphan = v.orphan
 	} else if r.dst.indexed {
 		_ = u.dropIndex(r.dst)
 	}
@@ -215,12 +215,11 @@ func (r *renaming) settle() {
 	u := r.u
 	if r.de != nil && r.de.visible() {
 		if r.de.top >= 0 {
-			r.de.more = append([]uint16{uint16(r.de.top)}, r.de.more...)
-			r.de.hasLower = true
+			r.de.cover()
 		}
 		r.dt.vacate(r.de)
 	}
-	if hidden := r.dt.names[r.new]; hidden != nil && u.sidecar(r.new) && hidden.whiteout {
+	if hidden := r.dt.names.get(r.new); hidden != nil && u.sidecar(r.new) && hidden.whiteout {
 		// Beside a file the whiteout is of no use any more; beside a
 		// directory it must go, since its redirect or opaque mark says more.
 		if h, err := u.openDir(r.to.dir.upper); err == nil {

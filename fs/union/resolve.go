@@ -15,7 +15,7 @@ import (
 // a redirect says under which path the layers below know the directory.
 func (u *Union) resolve(d *dir, e *entry) (*dir, error) {
 	child := u.newDirOf(d.lpath.child(e.name))
-	candidates := e.more
+	candidates := e.more()
 	if e.top == topUpper {
 		h, err := u.openDir(d.upper)
 		if err != nil {
@@ -34,7 +34,7 @@ func (u *Union) resolve(d *dir, e *entry) (*dir, error) {
 			return child, u.redirected(d, child, marks.Redirect)
 		}
 	} else {
-		candidates = append([]uint16{uint16(e.top)}, e.more...)
+		candidates = append([]uint16{uint16(e.top)}, e.more()...)
 	}
 	return child, u.mergeByName(d, child, e.name, candidates)
 }

@@ -15,22 +15,56 @@ type entry struct {
 	inode  *Inode // while somebody holds it
 	ino    uint64 // 0 when only a look at the object can tell
 	cookie uint64 // place in listings; 0 when hidden
-	// more are the further lowers (indices into dir.lowers) that hold a
-	// directory of the name.
-	more  []uint16
-	top   int16
-	dtype uint8 // DT_*
+	rare   *rareEntry
+	top    int16
+	dtype  uint8 // DT_*
 	// hasLower says that the name would show a lower object if upper had
 	// nothing of that name: removing it takes a whiteout.
 	hasLower bool
 	// whiteout says that upper holds a whiteout of the name where the union
-	// puts its own; foreign names one that stands elsewhere (foreign.go).
+	// puts its own.
 	whiteout bool
-	foreign  string
 
 	// While building: no lower directory merges any more; no lower name
 	// counts any more.
 	mergeEnd, lowerEnd bool
+}
+
+// rareEntry is what few entries have.
+type rareEntry struct {
+	// more are the further lowers (indices into dir.lowers) that hold a
+	// directory of the name.
+	more []uint16
+	// foreign names a whiteout that stands elsewhere than where the union puts
+	// its own (foreign.go).
+	foreign string
+}
+
+func (e *entry) more() []uint16 {
+	if e.rare == nil {
+		return nil
+	}
+	return e.rare.more
+}
+
+func (e *entry) foreign() string {
+	if e.rare == nil {
+		return ""
+	}
+	return e.rare.foreign
+}
+
+func (e *entry) own() *rareEntry {
+	if e.rare == nil {
+		e.rare = new(rareEntry)
+	}
+	return e.rare
+}
+
+// cover says that another object stands on top of those so far.
+func (e *entry) cover() {
+	e.own().more = append([]uint16{uint16(e.top)}, e.more()...)
+	e.hasLower = true
 }
 
 func (e *entry) visible() bool { return e.top != topHidden }
@@ -42,7 +76,7 @@ func (e *entry) visible() bool { return e.top != topHidden }
 // a listing under way has got to, and a program that renames what it lists
 // comes to an end.
 type table struct {
-	names map[string]*entry
+	names nameset
 	// old are the names found when the table was built, in the order of
 	// their cookies; young those that came later, against that order.
 	old, young []listed
@@ -65,13 +99,13 @@ const (
 	middleCookie = 1 << 30
 )
 
-func newTable() *table { return &table{names: map[string]*entry{}} }
+func newTable() *table { return new(table) }
 
 // visible counts the names that show.
 func (t *table) visible() int { return len(t.old) + len(t.young) - t.holes }
 
 func (t *table) get(name string) *entry {
-	if e := t.names[name]; e != nil && e.visible() {
+	if e := t.names.get(name); e != nil && e.visible() {
 		return e
 	}
 	return nil
@@ -123,17 +157,21 @@ func (t *table) hide(e *entry, whiteout bool) {
 		t.count(e, -1)
 	}
 	if !whiteout {
-		delete(t.names, e.name)
+		t.names.remove(e.name)
 		return
 	}
-	t.names[e.name] = &entry{name: e.name, top: topHidden, whiteout: true, hasLower: e.hasLower, more: e.more}
+	hidden := &entry{name: e.name, top: topHidden, whiteout: true, hasLower: e.hasLower}
+	if more := e.more(); more != nil {
+		hidden.own().more = more
+	}
+	t.names.put(hidden)
 }
 
 // vacate hides an entry whose place another object has taken: no whiteout
 // stands there but the one that stood beside it before.
 func (t *table) vacate(e *entry) {
 	t.hide(e, true)
-	t.names[e.name].whiteout = e.whiteout
+	t.names.get(e.name).whiteout = e.whiteout
 }
 
 // place finds the place with exactly this cookie.
