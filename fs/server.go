@@ -145,8 +145,9 @@ func serving(cfg Config) transport.Options {
 		Passthrough: cfg.passes(),
 		Log:         cfg.Log,
 	}
-	// Who writes beyond a quota hears of it at once.
-	if !cfg.NoWriteback && !cfg.Union.Live && cfg.Union.Quota <= 0 {
+	// Who writes beyond a quota hears of it at once. Where nobody writes, closing
+	// would cost what the kernel knows of a file's blocks (fuse_flush).
+	if !cfg.NoWriteback && !cfg.Union.Live && cfg.Union.Quota <= 0 && cfg.Union.Upper != "" {
 		o.Want |= fuse.CAP_WRITEBACK_CACHE
 	}
 	if !cfg.Union.NoACL && !cfg.Union.NoXattrs {
