@@ -58,8 +58,11 @@ func (m *monitor) openVolume(ctx context.Context, mount *Mount, h *held) (*os.Fi
 		}
 	})
 	if !mount.NoCopy {
-		if err := use.Fill(ctx, func(dir int) error { return m.fill(mount.Target, dir) }); err != nil {
-			return nil, fmt.Errorf("it can't be filled from the image: %w", err)
+		err := use.Fill(ctx, func(dir int, foreign bool) (bool, error) {
+			return m.fill(ctx, mount.Target, dir, foreign)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("it can't be filled from the image, which the option nocopy leaves out: %w", err)
 		}
 	}
 	place := use.Path()
@@ -104,25 +107,34 @@ func openIn(dir, name string) (int, error) {
 
 // fill copies what the container's image has at a place into a new volume. Where
 // it has no directory there is nothing to copy.
-func (m *monitor) fill(place string, dir int) error {
-	return m.inOwnRoot(func(root int) error { return m.fillFrom(root, place, dir) })
+func (m *monitor) fill(ctx context.Context, place string, dir int, foreign bool) (filled bool, err error) {
+	err = m.inOwnRoot(func(root int) error {
+		filled, err = m.fillFrom(ctx, root, place, dir, foreign)
+		return err
+	})
+	return filled, err
 }
 
-func (m *monitor) fillFrom(root int, place string, dir int) error {
+func (m *monitor) fillFrom(ctx context.Context, root int, place string, dir int, foreign bool) (filled bool, err error) {
 	from, err := openBelow(root, place, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err == unix.ENOENT || err == unix.ENOTDIR {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer unix.Close(from)
-	layers := m.layerDataBelow(place)
-	if layers == nil {
-		return copyTree(from, dir, m.ids, nil)
+	o := volumes.CopyOptions{Owner: m.ownerOnDisk, Foreign: foreign}
+	if layers := m.layerDataBelow(place); layers != nil {
+		defer layers.close()
+		o.Data = layers.open
 	}
-	defer layers.close()
-	return copyTree(from, dir, m.ids, layers.open)
+	return true, volumes.CopyTree(ctx, from, dir, o)
+}
+
+// ownerOnDisk is a file's owner, as the container's root shows it, on disk.
+func (m *monitor) ownerOnDisk(uid, gid uint32) (diskUID, diskGID uint32) {
+	return onDisk(m.ids.UIDs, uid), onDisk(m.ids.GIDs, gid)
 }
 
 // removeVolumes deletes the volumes that were made for a container alone, which

@@ -25,10 +25,6 @@ const (
 	fillPrefix = ".unionfs-"
 )
 
-// fillSecond is a time that no file has: a directory that still has it wasn't
-// touched.
-const fillSecond = 7
-
 // fillTarget is the directory of the store that a plain volume's files are in.
 func (s *Store) fillTarget(m *meta) string {
 	if m.Stack != nil {
@@ -37,13 +33,20 @@ func (s *Store) fillTarget(m *meta) string {
 	return s.path(m.Name, dataDir)
 }
 
-// Fill puts something into a new volume, once: fill gets a directory that is
-// empty, and what it makes there, and of it, is the volume's, all or nothing.
-// Nothing happens when the volume has files, or had some.
-func (u *Use) Fill(_ context.Context, fill func(dir int) error) error {
+// Filling puts into an empty directory what a new volume begins with, and makes
+// the directory what the volume's root is to be like. No is the answer when there
+// was nothing to put there. A foreign directory is a plugin's (CopyOptions).
+type Filling func(dir int, foreign bool) (filled bool, err error)
+
+// Fill puts something into a new volume, once, all or nothing. Nothing happens
+// when the volume has files, or had some.
+func (u *Use) Fill(_ context.Context, fill Filling) error {
 	return u.s.withVolume(u.name, func(m *meta) error {
-		if m.Driver != Local || m.Filled {
+		if m.Filled {
 			return nil
+		}
+		if m.Driver != Local {
+			return u.s.fillForeign(m, u.path, fill)
 		}
 		place, base, prefix := u.dir(), u.s.path(m.Name), ""
 		if u.s.hasOwnMount(m) {
@@ -57,7 +60,7 @@ func (s *Store) hasOwnMount(m *meta) bool {
 	return m.Stack != nil || m.Options["type"] != "" || m.Options["device"] != "" || m.Options["o"] != ""
 }
 
-func (s *Store) fill(m *meta, target, fresh, ready string, fill func(dir int) error) error {
+func (s *Store) fill(m *meta, target, fresh, ready string, fill Filling) error {
 	if _, err := os.Lstat(ready); err == nil {
 		return s.finishFill(m, ready, target)
 	}
@@ -71,8 +74,8 @@ func (s *Store) fill(m *meta, target, fresh, ready string, fill func(dir int) er
 	if !empty {
 		return s.setFilled(m)
 	}
-	touched, err := s.fillAside(fresh, fill)
-	if err != nil || !touched {
+	filled, err := fillAside(fresh, fill, false)
+	if err != nil || !filled {
 		return errors.Join(err, removeAll(fresh))
 	}
 	if err := os.Rename(fresh, ready); err != nil {
@@ -81,13 +84,9 @@ func (s *Store) fill(m *meta, target, fresh, ready string, fill func(dir int) er
 	return s.finishFill(m, ready, target)
 }
 
-// fillAside has a directory filled, and on disk.
-func (s *Store) fillAside(dir string, fill func(dir int) error) (touched bool, err error) {
+// fillAside has a new directory filled, and on disk.
+func fillAside(dir string, fill Filling, foreign bool) (filled bool, err error) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
-		return false, err
-	}
-	untouched := unix.Timespec{Sec: fillSecond, Nsec: fillSecond}
-	if err := hostfs.Utimes(unix.AT_FDCWD, dir, untouched, untouched); err != nil {
 		return false, err
 	}
 	d, err := openDir(dir)
@@ -95,15 +94,9 @@ func (s *Store) fillAside(dir string, fill func(dir int) error) (touched bool, e
 		return false, &os.PathError{Op: "open", Path: dir, Err: err}
 	}
 	defer hostfs.Close(d)
-	if err := fill(d); err != nil {
+	filled, err = fill(d, foreign)
+	if err != nil || !filled {
 		return false, err
-	}
-	var st unix.Statx_t
-	if err := hostfs.Statx(d, "", &st); err != nil {
-		return false, err
-	}
-	if hostfs.Timespec(st.Mtime) == untouched {
-		return false, nil
 	}
 	return true, unix.Syncfs(d)
 }

@@ -88,13 +88,13 @@ func oneRound(ctx context.Context, s *Store, copied bool) error {
 	if err != nil {
 		return fmt.Errorf("use: %w", err)
 	}
-	err = u.Fill(ctx, func(dir int) error {
+	err = u.Fill(ctx, func(dir int, _ bool) (bool, error) {
 		for _, name := range []string{"one", "two"} {
 			if err := unix.Mkdirat(dir, name, 0o755); err != nil {
-				return err
+				return false, err
 			}
 		}
-		return nil
+		return true, nil
 	})
 	if err == nil {
 		err = u.Release(ctx)

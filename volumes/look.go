@@ -1,6 +1,7 @@
 package volumes
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -36,24 +37,56 @@ func openDir(path string) (int, error) {
 
 // adorn copies what a file is like, but its data.
 func adorn(src int, from string, dst int, to string) error {
+	return adornment{}.copy(src, from, dst, to)
+}
+
+// adornment is how a file gets what another is like.
+type adornment struct {
+	owner   func(uid, gid uint32) (diskUID, diskGID uint32) // nil keeps owners
+	foreign bool                                            // the file system may lack any of it
+}
+
+func (a adornment) copy(src int, from string, dst int, to string) error {
 	var st unix.Statx_t
 	if err := hostfs.Statx(src, from, &st); err != nil {
 		return err
 	}
+	uid, gid := st.Uid, st.Gid
+	if a.owner != nil {
+		uid, gid = a.owner(uid, gid)
+	}
 	// An owner without a number in this user namespace can't be had.
-	if err := hostfs.Chown(dst, to, st.Uid, st.Gid); err != nil && err != unix.EINVAL && err != unix.EPERM {
+	if err := a.let(hostfs.Chown(dst, to, uid, gid)); err != nil && err != unix.EINVAL && err != unix.EPERM {
 		return err
 	}
 	// After chown(2), which clears setuid bits and capabilities.
 	if st.Mode&unix.S_IFMT != unix.S_IFLNK {
-		if err := hostfs.Chmod(dst, to, uint32(st.Mode)&0o7777); err != nil {
+		if err := a.let(hostfs.Chmod(dst, to, uint32(st.Mode)&0o7777)); err != nil {
 			return err
 		}
 	}
-	if err := copyAttributes(src, from, dst, to); err != nil {
+	if err := a.let(copyAttributes(src, from, dst, to)); err != nil {
 		return err
 	}
-	return hostfs.Utimes(dst, to, hostfs.Timespec(st.Atime), hostfs.Timespec(st.Mtime))
+	return a.let(hostfs.Utimes(dst, to, hostfs.Timespec(st.Atime), hostfs.Timespec(st.Mtime)))
+}
+
+// let lets be that a foreign file system lacks something.
+func (a adornment) let(err error) error {
+	if a.foreign && lacks(err) {
+		return nil
+	}
+	return err
+}
+
+// lacks tells the answers of file systems that don't know what they are asked.
+func lacks(err error) bool {
+	for _, errno := range []error{unix.ENOSYS, unix.EOPNOTSUPP, unix.EPERM, unix.EINVAL, unix.ENOTTY} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
 }
 
 // copyAttributes copies the extended attributes that can be had where the copy is.

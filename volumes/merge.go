@@ -16,6 +16,8 @@ type merger struct {
 	// replace puts files in the place of others, and makes one of two directories
 	// of the same name; without it what is there stays.
 	replace bool
+	// foreign moves files one by one where directories can't be moved.
+	foreign bool
 }
 
 // emptied merges all that is in a directory, which may be in the other one, and
@@ -39,7 +41,7 @@ func (g merger) emptied(from, to string, look bool) error {
 		return err
 	}
 	if look {
-		if err := adorn(src, "", dst, ""); err != nil {
+		if err := g.adorn(src, dst); err != nil {
 			return fmt.Errorf("%s: %w", to, err)
 		}
 	}
@@ -50,7 +52,7 @@ func (g merger) emptied(from, to string, look bool) error {
 		return nil
 	}
 	// Moving has changed the times.
-	return hostfs.Utimes(dst, "", hostfs.Timespec(st.Atime), hostfs.Timespec(st.Mtime))
+	return g.look().let(hostfs.Utimes(dst, "", hostfs.Timespec(st.Atime), hostfs.Timespec(st.Mtime)))
 }
 
 func (g merger) children(src, dst int, at string) error {
@@ -67,6 +69,9 @@ func (g merger) children(src, dst int, at string) error {
 }
 
 func (g merger) one(src, dst int, name, full string) error {
+	if g.foreign {
+		return g.foreignRename(src, dst, name, full)
+	}
 	if !g.replace {
 		err := hostfs.Rename(src, name, dst, name, unix.RENAME_NOREPLACE)
 		if err != nil && err != unix.EEXIST {
@@ -120,8 +125,12 @@ func (g merger) directory(src, dst int, name, full string) error {
 	if err := g.children(from, to, full); err != nil {
 		return err
 	}
-	if err := adorn(from, "", to, ""); err != nil {
+	if err := g.adorn(from, to); err != nil {
 		return fmt.Errorf("%s: %w", full, err)
 	}
-	return hostfs.Utimes(to, "", hostfs.Timespec(st.Atime), hostfs.Timespec(st.Mtime))
+	return g.look().let(hostfs.Utimes(to, "", hostfs.Timespec(st.Atime), hostfs.Timespec(st.Mtime)))
 }
+
+func (g merger) look() adornment { return adornment{foreign: g.foreign} }
+
+func (g merger) adorn(from, to int) error { return g.look().copy(from, "", to, "") }

@@ -142,19 +142,19 @@ func TestFillOnce(t *testing.T) {
 	mustCreate(t, s, Request{Name: "v"})
 	u := mustUse(t, s, "v", "1")
 	fills := 0
-	fill := func(dir int) error {
+	fill := func(dir int, _ bool) (bool, error) {
 		fills++
 		if err := unix.Mkdirat(dir, "sub", 0o700); err != nil {
-			return err
+			return false, err
 		}
-		return unix.Fchmod(dir, 0o1777)
+		return true, unix.Fchmod(dir, 0o1777)
 	}
 	failed := errors.New("no")
-	err := u.Fill(ctx, func(dir int) error {
+	err := u.Fill(ctx, func(dir int, _ bool) (bool, error) {
 		if err := unix.Mkdirat(dir, "half", 0o700); err != nil {
-			return err
+			return false, err
 		}
-		return failed
+		return true, failed
 	})
 	if !errors.Is(err, failed) {
 		t.Errorf("a fill that fails: %v", err)
@@ -162,7 +162,7 @@ func TestFillOnce(t *testing.T) {
 	if empty, _ := isEmpty(u.Path()); !empty {
 		t.Error("a fill that failed left something")
 	}
-	if err := u.Fill(ctx, func(int) error { return nil }); err != nil {
+	if err := u.Fill(ctx, func(int, bool) (bool, error) { return false, nil }); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

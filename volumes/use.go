@@ -72,7 +72,9 @@ func (u *Use) mountIt(ctx context.Context, m *meta, others []string) (err error)
 		return err
 	}
 	if d != nil {
-		u.path, err = d.Mount(ctx, m.Name, u.id)
+		if u.path, err = d.Mount(ctx, m.Name, u.id); err == nil {
+			err = u.s.settleForeign(m, u.path)
+		}
 		return err
 	}
 	u.path, u.mount, err = u.s.mountLocal(ctx, m, others)

@@ -48,6 +48,8 @@ type meta struct {
 	Anonymous bool              `json:"anonymous,omitempty"`
 	// Filled says that something was put into it once: it is never filled again.
 	Filled bool `json:"filled,omitempty"`
+	// Foreign is a plugin's volume that is being filled.
+	Foreign *foreignFill `json:"foreign,omitempty"`
 	// Importing says that a process puts an archive into it, or died over that.
 	Importing bool `json:"importing,omitempty"`
 	// Quota is what -o size= means.

@@ -1,18 +1,15 @@
-package runner
+package volumes
 
 import (
 	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"unionfs/runner/sandbox"
 )
 
 // treeText is all that a copy must keep, a line for each file.
@@ -94,7 +91,7 @@ func strangeTree(t *testing.T) string {
 	return top
 }
 
-func copied(t *testing.T, from string, data func(string, int64) int) string {
+func copied(t *testing.T, from string, o CopyOptions) string {
 	t.Helper()
 	to := t.TempDir()
 	src, err := unix.Open(from, unix.O_PATH|unix.O_CLOEXEC, 0)
@@ -103,13 +100,13 @@ func copied(t *testing.T, from string, data func(string, int64) int) string {
 	dst, err := unix.Open(to, unix.O_PATH|unix.O_CLOEXEC, 0)
 	must(t, err)
 	defer unix.Close(dst)
-	must(t, copyTree(src, dst, sandbox.IDMaps{}, data))
+	must(t, CopyTree(t.Context(), src, dst, o))
 	return to
 }
 
 func TestCopyTree(t *testing.T) {
 	from := strangeTree(t)
-	to := copied(t, from, nil)
+	to := copied(t, from, CopyOptions{})
 	if want, got := treeText(t, from), treeText(t, to); got != want {
 		t.Errorf("the copy is\n%s\nand the source\n%s", got, want)
 	}
@@ -124,36 +121,36 @@ func TestCopyTree(t *testing.T) {
 func TestCopyTreeElsewhere(t *testing.T) {
 	from, other := strangeTree(t), filepath.Join(t.TempDir(), "other")
 	must(t, os.WriteFile(other, []byte("other"), 0o600))
-	to := copied(t, from, func(name string, size int64) int {
+	to := copied(t, from, CopyOptions{Data: func(name string, size int64) int {
 		if name != "file" && name != "dir/deep/same" {
 			return -1
 		}
 		fd, err := unix.Open(other, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		must(t, err)
 		return fd
-	})
+	}})
 	if text, err := os.ReadFile(filepath.Join(to, "file")); err != nil || string(text) != "other" {
 		t.Errorf("%q, %v", text, err)
 	}
 }
 
-// TestGiveTo needs ids beside its own; the copy has the owners of its source.
-func TestGiveTo(t *testing.T) {
-	if os.Geteuid() != 0 || exec.Command("chown", "33:34", t.TempDir()).Run() != nil {
-		t.Log("who may not give files away is told so")
-		if err := giveTo(t.TempDir(), 33, 34); err == nil {
-			t.Error("a file was given away")
-		}
-		return
-	}
+// TestCopyTreeForeign asks for less of the file system, and has the same.
+func TestCopyTreeForeign(t *testing.T) {
 	from := strangeTree(t)
-	must(t, giveTo(from, 33, 34))
-	text := treeText(t, copied(t, from, nil))
-	if want := strings.Count(text, "\n") + 1; strings.Count(text, " 33:34 ") != want {
-		t.Errorf("not all is 33:34's:\n%s", text)
+	if want, got := treeText(t, from), treeText(t, copied(t, from, CopyOptions{Foreign: true})); got != want {
+		t.Errorf("the copy is\n%s\nand the source\n%s", got, want)
 	}
-	must(t, giveTo(filepath.Join(from, "file"), 0, 0))
-	if st, err := os.Lstat(filepath.Join(from, "dangling")); err != nil || st.Mode()&os.ModeSymlink == 0 {
-		t.Error(err)
+}
+
+// TestCopyTreeOwners gives the copy other owners than the source shows.
+func TestCopyTreeOwners(t *testing.T) {
+	from := strangeTree(t)
+	asked := map[uint32]bool{}
+	to := copied(t, from, CopyOptions{Owner: func(uid, gid uint32) (uint32, uint32) {
+		asked[uid] = true
+		return uid, gid
+	}})
+	if want, got := treeText(t, from), treeText(t, to); got != want || len(asked) != 1 {
+		t.Errorf("the copy is\n%s\nand the source\n%s", got, want)
 	}
 }
