@@ -83,26 +83,32 @@ func (s *Store) settleForeign(m *meta, place string) error {
 	return s.writeMeta(m)
 }
 
-// foreignRename is rename(2) that replaces nothing, where the file system may
-// neither know that flag nor be able to move directories. What another user has
-// made meanwhile stays.
-func (g merger) foreignRename(src, dst int, name, full string) error {
-	err := renameNew(src, name, dst, name)
-	if err == nil {
-		return nil
+// foreignMove is rename(2) that replaces nothing, where the file system may not
+// know that flag. Directories are made anew: there are file systems that can't
+// move them, and rclone loses what is in them and isn't written back yet. What
+// another user has made meanwhile stays.
+func (g merger) foreignMove(src, dst int, name, full string) error {
+	isDir, err := isDirectory(src, name)
+	if err == nil && isDir {
+		return g.foreignDirectory(src, dst, name, full)
 	}
-	isDir, serr := isDirectory(src, name)
-	switch {
-	case serr == nil && isDir:
-		if wasDir, err := isDirectory(dst, name); err == nil && !wasDir {
-			return nil
-		}
-	case err == unix.EEXIST:
-		return nil
-	default:
+	if err == nil {
+		err = renameNew(src, name, dst, name)
+	}
+	if err != nil && err != unix.EEXIST {
 		return &os.PathError{Op: "rename", Path: full, Err: err}
 	}
-	if err := hostfs.Mkdir(dst, name, 0o700); err != nil && err != unix.EEXIST { // by an attempt before
+	return nil
+}
+
+func (g merger) foreignDirectory(src, dst int, name, full string) error {
+	err := hostfs.Mkdir(dst, name, 0o700)
+	if err == unix.EEXIST { // by an attempt before, or by another user
+		isDir, err := isDirectory(dst, name)
+		if err != nil || !isDir {
+			return err
+		}
+	} else if err != nil {
 		return &os.PathError{Op: "mkdir", Path: full, Err: err}
 	}
 	return g.directory(src, dst, name, full)

@@ -16,7 +16,7 @@ type merger struct {
 	// replace puts files in the place of others, and makes one of two directories
 	// of the same name; without it what is there stays.
 	replace bool
-	// foreign moves files one by one where directories can't be moved.
+	// foreign is for the file systems of plugins (foreignMove).
 	foreign bool
 }
 
@@ -70,7 +70,7 @@ func (g merger) children(src, dst int, at string) error {
 
 func (g merger) one(src, dst int, name, full string) error {
 	if g.foreign {
-		return g.foreignRename(src, dst, name, full)
+		return g.foreignMove(src, dst, name, full)
 	}
 	if !g.replace {
 		err := hostfs.Rename(src, name, dst, name, unix.RENAME_NOREPLACE)

@@ -1,10 +1,12 @@
 package plugin
 
 import (
+	"context"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -98,5 +100,77 @@ func TestRcloneRefuses(t *testing.T) {
 	err := d.Create(t.Context(), "odd", map[string]string{"type": "nosuchbackend"})
 	if said := refusal(err); said == nil || said.Status != 500 || said.Text == "" {
 		t.Errorf("Create with an unknown backend: %v", err)
+	}
+}
+
+// TestRcloneFill fills volumes of a file system that knows neither owners nor
+// links, and whose files may have to be written in one go.
+func TestRcloneFill(t *testing.T) {
+	d := rcloneAtSocket(t)
+	store, err := volumes.Open(filepath.Join(t.TempDir(), "volumes"), volumes.Options{
+		Plugin: func(context.Context, string) (volumes.Driver, error) { return d, nil },
+		Warn:   func(line string) { t.Log(line) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(from, "dir/deep"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(from, "file"), "text")
+	write(t, filepath.Join(from, "empty"), "")
+	write(t, filepath.Join(from, "dir/deep/big"), strings.Repeat("0123456789", 100_000))
+	if err := os.Link(filepath.Join(from, "file"), filepath.Join(from, "same")); err != nil {
+		t.Fatal(err)
+	}
+	for name, options := range map[string]map[string]string{
+		"local-off":    {"remote": t.TempDir()},
+		"local-writes": {"remote": t.TempDir(), "vfs-cache-mode": "writes", "vfs-write-back": "0s"},
+		"alias-full":   {"type": "alias", "alias-remote": t.TempDir(), "vfs-cache-mode": "full"},
+		"memory-off":   {"type": "memory", "path": "off"},
+		"memory-full":  {"type": "memory", "path": "full", "vfs-cache-mode": "full"},
+	} {
+		t.Run(name, func(t *testing.T) { checkFill(t, store, name, options, from) })
+	}
+}
+
+func checkFill(t *testing.T, store *volumes.Store, name string, options map[string]string, from string) {
+	ctx := t.Context()
+	if _, err := store.Create(ctx, volumes.Request{Name: name, Driver: "rclone", Options: options}); err != nil {
+		t.Fatal(err)
+	}
+	u, err := store.Use(ctx, name, "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := u.Release(context.WithoutCancel(ctx)); err != nil {
+			t.Error(err)
+		}
+	}()
+	src, err := os.Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	fills := 0
+	fill := func(dir int, foreign bool) (bool, error) {
+		fills++
+		return true, volumes.CopyTree(ctx, int(src.Fd()), dir, volumes.CopyOptions{Foreign: foreign})
+	}
+	for range 2 {
+		if err := u.Fill(ctx, fill); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if fills != 1 {
+		t.Errorf("filled %d times", fills)
+	}
+	if diff, err := exec.Command("diff", "-rq", from, u.Path()).CombinedOutput(); err != nil {
+		t.Errorf("what is in the volume differs: %v: %s", err, diff)
+	}
+	if entries, err := os.ReadDir(u.Path()); err != nil || len(entries) != 4 {
+		t.Errorf("the volume has %v, %v", entries, err)
 	}
 }
