@@ -18,7 +18,7 @@ func (r *Runner) ensure(ctx context.Context, m *Mount) error {
 		return errors.New("no store of volumes is open")
 	}
 	if m.Driver == "" || m.NoCreate {
-		_, err := r.Volumes.Get(ctx, m.Source)
+		_, err := r.Volumes.Adopt(ctx, m.Source)
 		if m.NoCreate || !volumes.IsNotFound(err) {
 			return err
 		}

@@ -40,6 +40,9 @@ type Driver interface {
 	Remove(ctx context.Context, name string) error
 }
 
+// ErrNoVolumes says that a plugin is for other things.
+var ErrNoVolumes = errors.New("keeps no volumes")
+
 // NotFoundError says that there is no such volume.
 type NotFoundError struct{ Name string }
 

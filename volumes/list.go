@@ -2,9 +2,9 @@ package volumes
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // names lists the volumes' names in order.
@@ -27,55 +27,70 @@ func (s *Store) Get(ctx context.Context, name string) (Volume, error) {
 	return s.tell(ctx, m)
 }
 
-// List tells of all volumes, in the order of their names. What a plugin doesn't
-// answer is left out of its volumes, with a warning.
+// List tells of all volumes of the store, in the order of their names. What a
+// plugin doesn't answer in time is left out of its volumes, with a warning.
 func (s *Store) List(ctx context.Context) ([]Volume, error) {
-	names, err := s.names()
+	all, _, err := s.list(ctx, nil)
+	return all, err
+}
+
+// ListAll is List, and what plugins have that the store doesn't know: others have
+// made it.
+func (s *Store) ListAll(ctx context.Context) ([]Volume, error) {
+	all, asked, err := s.list(ctx, s.plugins())
 	if err != nil {
 		return nil, err
 	}
-	var out []Volume
-	silent := map[string]error{}
+	for _, a := range asked {
+		for _, info := range a.infos {
+			if !slices.ContainsFunc(all, func(v Volume) bool { return v.Name == info.Name }) {
+				all = append(all, a.volume(info))
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b Volume) int { return strings.Compare(a.Name, b.Name) })
+	return all, nil
+}
+
+func (s *Store) list(ctx context.Context, drivers []string) ([]Volume, []*census, error) {
+	names, err := s.names()
+	if err != nil {
+		return nil, nil, err
+	}
+	var metas []*meta
 	for _, name := range names {
 		m, err := s.readMeta(name)
 		if IsNotFound(err) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if silent[m.Driver] != nil {
-			v, err := s.ours(m)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, v)
-			continue
+		metas = append(metas, m)
+		if m.Driver != Local {
+			drivers = append(drivers, m.Driver)
 		}
-		v, err := s.tell(ctx, m)
-		var asked *askError
-		if errors.As(err, &asked) {
-			silent[m.Driver] = asked.err
-			s.warn(err.Error())
-			v, err = s.ours(m)
-		}
+	}
+	asked := s.askAll(ctx, drivers)
+	var out []Volume
+	for _, m := range metas {
+		v, err := s.ours(m)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
+		}
+		for _, a := range asked {
+			if a.name != m.Driver {
+				continue
+			}
+			if err := a.complete(ctx, &v); err != nil {
+				s.warn(fmt.Sprintf("volume driver %s: %v", a.name, err))
+				a.err = err // it isn't asked again
+			}
 		}
 		out = append(out, v)
 	}
-	return out, nil
+	return out, asked, nil
 }
-
-// askError says that a plugin doesn't answer for a volume.
-type askError struct {
-	driver string
-	err    error
-}
-
-func (e *askError) Error() string { return fmt.Sprintf("volume driver %s: %v", e.driver, e.err) }
-
-func (e *askError) Unwrap() error { return e.err }
 
 // tell is all that is known of a volume.
 func (s *Store) tell(ctx context.Context, m *meta) (Volume, error) {
@@ -85,18 +100,18 @@ func (s *Store) tell(ctx context.Context, m *meta) (Volume, error) {
 	}
 	d, err := s.driver(ctx, m.Driver)
 	if err != nil {
-		return v, &askError{m.Driver, err}
+		return v, fmt.Errorf("volume driver %s: %w", m.Driver, err)
 	}
 	if v.Scope, err = d.Scope(ctx); err != nil {
-		return v, &askError{m.Driver, err}
+		return v, fmt.Errorf("volume driver %s: %w", m.Driver, err)
 	}
 	info, err := d.Get(ctx, m.Name)
 	if IsNotFound(err) {
-		v.Status = map[string]any{"Missing": fmt.Sprintf("the driver %s doesn't have it any more", m.Driver)}
+		v.Status = missing(m.Driver)
 		return v, nil
 	}
 	if err != nil {
-		return v, &askError{m.Driver, err}
+		return v, fmt.Errorf("volume driver %s: %w", m.Driver, err)
 	}
 	v.Mountpoint, v.Status = info.Mountpoint, info.Status
 	return v, nil

@@ -15,6 +15,8 @@ type Options struct {
 	// Plugin finds the driver of that name, which is neither empty nor Local;
 	// nil when there are none.
 	Plugin func(ctx context.Context, name string) (Driver, error)
+	// Plugins answers the names of the plugins that there are; nil knows of none.
+	Plugins func() []string
 	// Unions mounts trees in layers; nil when nobody can.
 	Unions Unions
 	// Shared says that what is mounted at a path is seen by all commands that

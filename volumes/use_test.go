@@ -49,7 +49,15 @@ func (d *noted) Get(_ context.Context, name string) (Info, error) {
 	return Info{Name: name, Mountpoint: d.dir, Status: map[string]any{"well": true}}, nil
 }
 
-func (d *noted) List(context.Context) ([]Info, error) { return nil, nil }
+func (d *noted) List(context.Context) ([]Info, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []Info
+	for name := range d.have {
+		out = append(out, Info{Name: name, Mountpoint: d.dir})
+	}
+	return out, nil
+}
 
 func (d *noted) Mount(_ context.Context, name, id string) (string, error) {
 	d.mu.Lock()

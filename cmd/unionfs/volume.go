@@ -105,7 +105,10 @@ there is fine, and one whose plugin is gone is forgotten.`,
 				return err
 			}
 			return eachVolume(cmd, args, func(name string) error {
-				err := store.Remove(cmd.Context(), name, force, h.VolumeUsers)
+				_, err := store.Adopt(cmd.Context(), name) // one of a plugin, made by others
+				if err == nil || !volumes.IsNotFound(err) {
+					err = store.Remove(cmd.Context(), name, force, h.VolumeUsers)
+				}
 				if force && volumes.IsNotFound(err) {
 					return nil
 				}

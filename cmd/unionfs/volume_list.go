@@ -35,7 +35,7 @@ func volumeListCommand(f *storeFlags) *cobra.Command {
 		Use:     "ls",
 		Aliases: []string{"list"},
 		Short:   "List volumes",
-		Long: `List volumes. STATE is how many uses each has now; "leaked" are those whose
+		Long: `List volumes, those of plugins too, whoever made them. STATE is how many uses each has now; "leaked" are those whose
 process was killed and whose driver couldn't be told yet: the next command tries
 again. Filters: name=PART, driver=NAME, label=KEY[=VALUE], dangling=true|false
 (whether no container has it).`,
@@ -53,7 +53,7 @@ again. Filters: name=PART, driver=NAME, label=KEY[=VALUE], dangling=true|false
 			if err != nil {
 				return err
 			}
-			all, err := store.List(cmd.Context())
+			all, err := store.ListAll(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -212,7 +212,7 @@ func inspectVolume(ctx context.Context, s *shop, name string) (volumeInspect, er
 	if err != nil {
 		return volumeInspect{}, err
 	}
-	v, err := store.Get(ctx, name)
+	v, err := store.Look(ctx, name)
 	if err != nil {
 		return volumeInspect{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"unionfs/volumes"
@@ -19,10 +20,17 @@ func (s *shop) volumeStore(patience time.Duration) (*volumes.Store, error) {
 				warn(fmt.Sprintf("%v: waiting for it", err))
 			}))
 		},
-		Unions: s.volumeUnions(),
-		Shared: realRoot(),
-		Warn:   warn,
+		Plugins: otherPlugins,
+		Unions:  s.volumeUnions(),
+		Shared:  realRoot(),
+		Warn:    warn,
 	})
+}
+
+// otherPlugins are the volume plugins of this machine, but our own server: what it
+// offers is in a store of ours.
+func otherPlugins() []string {
+	return slices.DeleteFunc(plugin.DefaultDirectories().Names(), func(name string) bool { return name == pluginName })
 }
 
 // sweptVolumes opens it for commands about containers, and ends what killed

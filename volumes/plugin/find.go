@@ -69,8 +69,8 @@ func (f *finder) attempt(ctx context.Context, name string) (*remote, error) {
 		return nil, err
 	}
 	if !slices.Contains(answer.Implements, volumeDriver) {
-		return nil, fmt.Errorf("the plugin %s at %s keeps no volumes, it offers: %s",
-			name, a, shorten(strings.Join(append(answer.Implements, "nothing else"), ", ")))
+		return nil, fmt.Errorf("the plugin %s at %s %w, it offers: %s",
+			name, a, volumes.ErrNoVolumes, shorten(strings.Join(append(answer.Implements, "nothing else"), ", ")))
 	}
 	return &remote{client: c, warn: f.warn}, nil
 }
