@@ -74,19 +74,7 @@ func (m *monitor) openVolume(ctx context.Context, mount *Mount, h *held) (*os.Fi
 		h.later(func() { unix.Close(fd) })
 		place = fmt.Sprintf("/proc/self/fd/%d", fd)
 	}
-	if file := use.File(); file != nil && !mount.Overlay {
-		return m.handOver(mount, file, place)
-	}
 	return m.openPlace(ctx, mount, place, h)
-}
-
-// handOver takes a volume that is a mount in no tree already.
-func (m *monitor) handOver(mount *Mount, file *os.File, place string) (*os.File, error) {
-	if err := m.giveAway(mount, place); err != nil {
-		return nil, err
-	}
-	m.planned(mount).Subpath = mount.Subpath
-	return file, m.mapOwners(mount, file, false)
 }
 
 // useID tells a container's hold on a volume from all others, those of its other

@@ -121,7 +121,7 @@ func (s *Store) mountLasting(ctx context.Context, name, id string) (path string,
 				return err
 			}
 		}
-		path, _, err = s.mountLocal(ctx, m, others)
+		path, err = s.mountLocal(ctx, m, others)
 		if err != nil && !known {
 			err = errors.Join(err, s.endUse(ctx, m, id))
 		}

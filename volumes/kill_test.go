@@ -24,10 +24,6 @@ func (n noUnions) Serve(context.Context, Tree, string) error {
 	return errors.New("nothing is mounted here")
 }
 
-func (n noUnions) Detach(context.Context, Tree) (*os.File, func() error, error) {
-	return nil, nil, errors.New("nothing is mounted here")
-}
-
 func (n noUnions) Hold(_ context.Context, image, name string) error {
 	if image == "none" {
 		return errors.New("no such image")

@@ -5,51 +5,54 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// SharedError says that a volume can't have a second user here.
+// SharedError says that a volume can't have another user here.
 type SharedError struct {
 	Name string
 	By   []string
 }
 
 func (e *SharedError) Error() string {
-	return fmt.Sprintf("volume %q is in use by %v: in a user namespace each use mounts it anew, so that it can have one user at a time", e.Name, e.By)
+	return fmt.Sprintf("volume %q is in use by %v, in another user namespace, whose mounts can't be seen in this one: end that use first", e.Name, e.By)
 }
 
 // mountLocal makes a volume's files appear. The caller has it locked; others are
 // its other uses.
-func (s *Store) mountLocal(ctx context.Context, m *meta, others []string) (path string, mount *detached, err error) {
+func (s *Store) mountLocal(ctx context.Context, m *meta, others []string) (path string, err error) {
 	data := s.path(m.Name, dataDir)
 	o, err := parseLocal(m.Options)
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
 	if m.Stack == nil && o.kernel == nil {
-		return data, nil, nil
+		return data, nil
 	}
-	if !s.o.Shared {
-		if len(others) > 0 && (m.Stack != nil || !o.kernel.bind) {
-			return "", nil, &SharedError{m.Name, others}
+	if m.Stack != nil || !o.kernel.bind {
+		if err := s.seenHere(m, others); err != nil {
+			return "", err
 		}
-		mount, err = s.detach(ctx, m, o.kernel)
-		return "", mount, err
 	}
-	return data, nil, s.mountShared(ctx, m, o.kernel, data, others)
+	return data, s.mountShared(ctx, m, o.kernel, data, others)
 }
 
-func (s *Store) detach(ctx context.Context, m *meta, k *kernelMount) (*detached, error) {
-	if m.Stack != nil {
-		return s.detachStack(ctx, m)
+// seenHere makes sure that what the others have mounted is seen by this process.
+func (s *Store) seenHere(m *meta, others []string) error {
+	here, err := s.namespace()
+	if err != nil || len(others) == 0 {
+		return err
 	}
-	file, err := k.open()
-	if err != nil {
-		return nil, err
+	uses, err := s.findUses(m.Name)
+	for _, u := range uses {
+		if u.Namespace != here && slices.Contains(others, u.ID) {
+			return &SharedError{m.Name, others}
+		}
 	}
-	return &detached{file: file}, nil
+	return err
 }
 
 // mountShared mounts a volume at its place, unless another use has done so.
@@ -93,7 +96,7 @@ func (s *Store) unmountIfUnused(m *meta) error {
 // unmountUnused unmounts what mountShared has mounted. A mount that is busy, by
 // somebody whose working directory it is, say, stays: the next use has it again.
 func (s *Store) unmountUnused(m *meta) error {
-	if m.Driver != Local || !s.o.Shared {
+	if m.Driver != Local {
 		return nil
 	}
 	data := s.path(m.Name, dataDir)

@@ -38,7 +38,13 @@ func (s *Store) tree(ctx context.Context, m *meta) (Tree, error) {
 		Name: m.Name, Upper: s.layerTree(m.Stack.Top), Work: s.path(layersDir, m.Stack.Top, workDir),
 		Quota: m.Quota, Lock: s.serverLock(m),
 	}
-	var err error
+	here, err := s.namespace()
+	if err != nil {
+		return t, err
+	}
+	if here != 0 {
+		t.Namespace = NamespaceFile(s.dir, here)
+	}
 	if t.Lowers, t.Image, err = s.lowers(ctx, m.Stack.Layers); err != nil {
 		return t, err
 	}
@@ -69,18 +75,6 @@ func (s *Store) serveStack(ctx context.Context, m *meta, data string) error {
 		return err
 	}
 	return s.o.Unions.Serve(ctx, t, data)
-}
-
-func (s *Store) detachStack(ctx context.Context, m *meta) (*detached, error) {
-	t, err := s.tree(ctx, m)
-	if err != nil {
-		return nil, err
-	}
-	file, end, err := s.o.Unions.Detach(ctx, t)
-	if err != nil {
-		return nil, err
-	}
-	return &detached{file: file, end: end}, nil
 }
 
 // awaitServer waits for an earlier server of a volume to end: its mount is gone,

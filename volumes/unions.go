@@ -2,7 +2,6 @@ package volumes
 
 import (
 	"context"
-	"os"
 )
 
 // Tree is a stack of directories to be mounted as one.
@@ -20,16 +19,17 @@ type Tree struct {
 	Image bool `json:"image,omitempty"`
 	// Lock is a file that the server holds locked while it lives (LockServer).
 	Lock string `json:"lock"`
+	// Namespace, unless it is "", is the file of the mount namespace that the mount
+	// is for (OutliveNamespace).
+	Namespace string `json:"namespace,omitempty"`
 }
 
 // Unions mounts trees, and keeps images as long as volumes are made of them.
 type Unions interface {
 	// Serve mounts a tree at a directory, and comes back when it is there. It is
-	// served until somebody unmounts it, whatever becomes of this process.
+	// served until somebody unmounts it, or nobody works in its namespace any more,
+	// whatever becomes of this process.
 	Serve(ctx context.Context, t Tree, target string) error
-	// Detach mounts a tree in no place. The mount is served by another process,
-	// which ends with the mount's last descriptor; end waits for that.
-	Detach(ctx context.Context, t Tree) (mount *os.File, end func() error, err error)
 	// Hold keeps an image's layers, under a name of the caller's, until LetGo.
 	// Doing it again is fine.
 	Hold(ctx context.Context, image, name string) error

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 )
 
@@ -15,22 +14,7 @@ type Use struct {
 	id   string
 	lock lock
 
-	path  string
-	mount *detached // nil for what is at a path
-}
-
-// detached is a mount in no tree, which this process has for one use.
-type detached struct {
-	file *os.File
-	end  func() error
-}
-
-func (d *detached) close() error {
-	err := d.file.Close()
-	if d.end != nil {
-		err = errors.Join(err, d.end())
-	}
-	return err
+	path string
 }
 
 // Use begins a use of a volume; id is of this use alone. The volume's files are
@@ -77,7 +61,7 @@ func (u *Use) mountIt(ctx context.Context, m *meta, others []string) (err error)
 		}
 		return err
 	}
-	u.path, u.mount, err = u.s.mountLocal(ctx, m, others)
+	u.path, err = u.s.mountLocal(ctx, m, others)
 	if err == nil && len(others) == 0 {
 		err = u.s.tidy(m, u.dir())
 	}
@@ -85,32 +69,13 @@ func (u *Use) mountIt(ctx context.Context, m *meta, others []string) (err error)
 }
 
 // Path is where the volume's files are, as this process sees it.
-func (u *Use) Path() string {
-	if u.mount != nil {
-		return fmt.Sprintf("/proc/self/fd/%d", u.mount.file.Fd())
-	}
-	return u.path
-}
+func (u *Use) Path() string { return u.path }
 
 // dir is Path for those who don't follow a path's last name.
-func (u *Use) dir() string { return u.Path() + "/." }
-
-// File is the volume as a mount in no tree, for whoever wants to put it in a
-// place itself (move_mount(2)); nil when it is at a path. It stays this use's.
-func (u *Use) File() *os.File {
-	if u.mount == nil {
-		return nil
-	}
-	return u.mount.file
-}
+func (u *Use) dir() string { return u.path + "/." }
 
 // Release ends the use.
 func (u *Use) Release(ctx context.Context) error {
-	var errs []error
-	if u.mount != nil {
-		errs = append(errs, u.mount.close())
-		u.mount = nil
-	}
 	err := u.s.withVolume(u.name, func(m *meta) error {
 		if err := u.s.endUse(ctx, m, u.id); err != nil {
 			return err
@@ -119,9 +84,9 @@ func (u *Use) Release(ctx context.Context) error {
 		_, err := u.s.sweepUses(ctx, m)
 		return errors.Join(err, u.s.unmountIfUnused(m))
 	})
-	if !IsNotFound(err) {
-		errs = append(errs, err)
-	}
 	u.unlock() // what couldn't be ended is for a later command
-	return errors.Join(errs...)
+	if IsNotFound(err) {
+		return nil
+	}
+	return err
 }

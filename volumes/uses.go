@@ -22,6 +22,9 @@ type useRecord struct {
 	Since time.Time `json:"since"`
 	Lasts bool      `json:"lasts,omitempty"`
 	Boot  string    `json:"boot,omitempty"`
+	// Namespace is the mount namespace in which the volume is mounted, if that
+	// isn't everybody's.
+	Namespace uint64 `json:"namespace,omitempty"`
 }
 
 // useFile is the name of a use's file. Ids come from anywhere.
@@ -83,6 +86,10 @@ func (s *Store) beginUse(m *meta, id string, lasts bool) (lock, error) {
 	rec := useRecord{ID: id, PID: os.Getpid(), Since: time.Now().UTC()}
 	if lasts {
 		rec.Lasts, rec.Boot = true, bootID()
+	}
+	var err error
+	if rec.Namespace, err = s.namespace(); err != nil {
+		return lock{}, err
 	}
 	// Of our own volumes nothing is used any more after a crash of the machine,
 	// but a plugin may be on another one.

@@ -20,15 +20,14 @@ type house struct {
 // containers opens the store for commands that run containers: as root of a
 // user namespace, also for a user who has one id alone.
 func (f *storeFlags) containers() (*house, error) {
-	if os.Geteuid() != 0 && !wouldEnterUserNS() {
-		status, err := sandbox.RunInUserNS(sandbox.SingleMaps())
-		if err != nil {
-			return nil, err
-		}
-		return nil, exitWith{status}
+	if os.Geteuid() != 0 {
+		return nil, f.enterHome()
 	}
 	s, err := f.open()
 	if err != nil {
+		return nil, err
+	}
+	if err := workHere(s.Root()); err != nil {
 		return nil, err
 	}
 	volumes, err := s.sweptVolumes()
@@ -36,6 +35,23 @@ func (f *storeFlags) containers() (*house, error) {
 		return nil, err
 	}
 	return &house{s, &runner.Runner{Store: s.Store, Driver: s.conf.StorageDriver, RunDir: runDir(), Volumes: volumes, Warn: warn}}, nil
+}
+
+// enterHome runs this command as root of a user namespace.
+func (f *storeFlags) enterHome() error {
+	conf, err := f.configuration()
+	if err != nil {
+		return err
+	}
+	maps, ok := mapsToEnter()
+	if !ok {
+		maps = sandbox.SingleMaps()
+	}
+	status, err := enterHome(conf.Root, maps)
+	if err != nil {
+		return err
+	}
+	return exitWith{status}
 }
 
 // runDir is where the sockets of containers are.

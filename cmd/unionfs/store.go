@@ -83,7 +83,7 @@ func enterUserNS() error {
 	if !ok {
 		return nil
 	}
-	status, err := sandbox.RunInUserNS(maps)
+	status, err := sandbox.RunInUserNS(maps, nil)
 	if err != nil {
 		return err
 	}

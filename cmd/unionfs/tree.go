@@ -46,7 +46,7 @@ func storeCommands(f *storeFlags) []*cobra.Command {
 		pauseCommand(f, "pause", "Stop all processes of containers for a while", true),
 		pauseCommand(f, "unpause", "Let them go on", false),
 		waitCommand(f), execCommand(f), attachCommand(f), logsCommand(f), psCommand(f), topCommand(f), statsCommand(f),
-		rmCommand(f), renameCommand(f), cpCommand(f), bundleCommand(f), monitorCommand(f), keeperCommand(),
+		rmCommand(f), renameCommand(f), cpCommand(f), bundleCommand(f), monitorCommand(f), keeperCommand(), holderCommand(),
 		snapshotCommand(f), volumeCommand(f), volumeServerCommand(f), systemCommand(f), infoCommand(f), unshareCommand(),
 	}
 }

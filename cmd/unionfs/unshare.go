@@ -31,7 +31,7 @@ func unshare(args []string) error {
 		if !ok {
 			maps = sandbox.SingleMaps() // as run does
 		}
-		status, err := sandbox.RunInUserNS(maps)
+		status, err := sandbox.RunInUserNS(maps, nil)
 		if err != nil {
 			return err
 		}

@@ -6,13 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"unionfs/fs"
+	"unionfs/fs/transport"
 	"unionfs/volumes"
 )
 
@@ -22,11 +21,10 @@ import (
 // ever, with all locks that it has.
 const volumeServerWord = "__volume"
 
-// volumeServerJob is what such a process is told. Without a target the mount is in
-// no place, and is handed to the starter.
+// volumeServerJob is what such a process is told.
 type volumeServerJob struct {
 	Tree   volumes.Tree `json:"tree"`
-	Target string       `json:"target,omitempty"`
+	Target string       `json:"target"`
 }
 
 func volumeServerCommand(f *storeFlags) *cobra.Command {
@@ -59,17 +57,13 @@ func (s *starter) fail(why error) error {
 	return exitWith{exitFailed}
 }
 
-// tell sends a verdict over a socket, with a descriptor if there is one.
-func (s *starter) tell(v verdict, files ...int) error {
+// tell sends a verdict over a socket.
+func (s *starter) tell(v verdict) error {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	var rights []byte
-	if len(files) > 0 {
-		rights = unix.UnixRights(files...)
-	}
-	return unix.Sendmsg(int(s.pipe.Fd()), text, rights, nil, unix.MSG_NOSIGNAL)
+	return unix.Sendmsg(int(s.pipe.Fd()), text, nil, nil, unix.MSG_NOSIGNAL)
 }
 
 func (j *volumeServerJob) serve(ctx context.Context, s *shop, back *starter) error {
@@ -80,7 +74,7 @@ func (j *volumeServerJob) serve(ctx context.Context, s *shop, back *starter) err
 		return back.fail(err)
 	}
 	defer lock.Close()
-	srv, mount, err := j.mount(s)
+	srv, err := fs.Mount(volumeUnions{s}.config(&j.Tree, j.Target))
 	if err != nil {
 		return back.fail(err)
 	}
@@ -89,60 +83,38 @@ func (j *volumeServerJob) serve(ctx context.Context, s *shop, back *starter) err
 	}
 	_ = detachOutput() // who waits for the end of our stderr gets it
 	// A starter that is dead has left a use behind: the next command ends that,
-	// and so this mount. One that is in no place ends with its last descriptor.
-	_ = back.tell(verdict{}, mount...)
+	// and so this mount.
+	_ = back.tell(verdict{})
 	back.pipe.Close()
-	for _, fd := range mount {
-		unix.Close(fd)
-	}
 	go answer(signals, srv, j.Target)
+	if j.Tree.Namespace != "" {
+		go j.endWithNamespace(srv)
+	}
 	return srv.Wait()
 }
 
-func (j *volumeServerJob) mount(s *shop) (*fs.Server, []int, error) {
-	if j.Target != "" {
-		srv, err := fs.Mount(volumeUnions{s}.config(&j.Tree, j.Target))
-		return srv, nil, err
+// endWithNamespace ends a mount that nobody can see any more, and which alone keeps
+// its namespace alive.
+func (j *volumeServerJob) endWithNamespace(srv *fs.Server) {
+	lock, err := volumes.OutliveNamespace(j.Tree.Namespace)
+	if err != nil {
+		warn(fmt.Sprintf("volume %s: it is served until it is unmounted: %v", j.Tree.Name, err))
+		return
 	}
-	srv, fd, err := fs.MountDetached(volumeUnions{s}.config(&j.Tree, "volume "+j.Tree.Name))
-	return srv, []int{fd}, err
+	if lock != nil {
+		defer lock.Close()
+	}
+	if srv.Unmount() != nil {
+		_ = transport.UnmountLazy(j.Target) // then it ends with its last open file
+	}
 }
 
 // Serve starts a server for a volume and comes back when its mount answers.
 func (u volumeUnions) Serve(_ context.Context, t volumes.Tree, target string) error {
-	process, _, err := u.start(volumeServerJob{t, target})
+	process, err := u.start(volumeServerJob{t, target})
 	if err != nil {
 		return err
 	}
 	go func() { _, _ = process.Wait() }() // should it end before us
 	return nil
-}
-
-// detachPatience is how long a server may take to end whose mount nobody has any
-// more.
-const detachPatience = 10 * time.Second
-
-// Detach starts a server whose mount is this process's.
-func (u volumeUnions) Detach(_ context.Context, t volumes.Tree) (*os.File, func() error, error) {
-	process, mount, err := u.start(volumeServerJob{Tree: t})
-	if err != nil {
-		return nil, nil, err
-	}
-	ended := make(chan error, 1)
-	go func() {
-		state, err := process.Wait()
-		if err == nil && !state.Success() {
-			err = fmt.Errorf("the server of volume %s: %v", t.Name, state)
-		}
-		ended <- err
-	}()
-	end := sync.OnceValue(func() error {
-		select {
-		case err := <-ended:
-			return err
-		case <-time.After(detachPatience):
-			return fmt.Errorf("volume %s is still mounted somewhere", t.Name)
-		}
-	})
-	return mount, end, nil
 }

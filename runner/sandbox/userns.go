@@ -49,8 +49,9 @@ func PassGate() {
 
 // RunInUserNS runs this program again, with the same words, as root of a new
 // user namespace with the ids that m grants, and a mount namespace of its own.
-// It answers the exit status; signals are handed on.
-func RunInUserNS(m IDMaps) (status int, err error) {
+// It answers the exit status; signals are handed on. begun, unless it is nil, is
+// called with the number of the process before that begins.
+func RunInUserNS(m IDMaps, begun func(pid int) error) (status int, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return 0, err
@@ -78,7 +79,11 @@ func RunInUserNS(m IDMaps) (status int, err error) {
 		return 0, startError(err)
 	}
 	r.Close()
-	if err := m.set(cmd.Process.Pid); err != nil {
+	err = m.set(cmd.Process.Pid)
+	if err == nil && begun != nil {
+		err = begun(cmd.Process.Pid)
+	}
+	if err != nil {
 		w.Close() // an empty gate ends the child
 		_ = cmd.Wait()
 		return 0, err
@@ -139,9 +144,13 @@ func exitStatus(err error) (int, error) {
 	if !errors.As(err, &exit) {
 		return 0, err
 	}
-	ws := exit.Sys().(syscall.WaitStatus)
+	return stateStatus(exit.ProcessState), nil
+}
+
+func stateStatus(state *os.ProcessState) int {
+	ws := state.Sys().(syscall.WaitStatus)
 	if ws.Signaled() {
-		return 128 + int(ws.Signal()), nil
+		return 128 + int(ws.Signal())
 	}
-	return ws.ExitStatus(), nil
+	return ws.ExitStatus()
 }
