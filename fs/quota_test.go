@@ -90,6 +90,51 @@ func TestQuota(t *testing.T) {
 	}
 }
 
+// TestQuotaAfterRemove writes right after a file that filled the quota was removed,
+// and asks how much room there is.
+func TestQuotaAfterRemove(t *testing.T) {
+	m := quotaMount(t)
+	name := filepath.Join(m.Root(), "full")
+	for i := range 300 {
+		if n, err := write(name, quotaLimit-1<<18); err != nil {
+			t.Fatalf("round %d: %d bytes fitted, %v", i, n, err)
+		}
+		must(t, os.Remove(name))
+		if i%2 == 1 {
+			continue
+		}
+		if room := left(t, m.Root()); room < quotaLimit-1<<18 {
+			t.Fatalf("round %d: %d bytes are left", i, room)
+		}
+	}
+}
+
+// TestQuotaOpenRemoved: a removed file takes its room until it is closed, and
+// nobody waits long for that.
+func TestQuotaOpenRemoved(t *testing.T) {
+	m := quotaMount(t)
+	name := filepath.Join(m.Root(), "full")
+	f, err := os.Create(name)
+	must(t, err)
+	_, err = f.Write(make([]byte, quotaLimit-1<<18))
+	must(t, err)
+	must(t, os.Remove(name))
+	began := time.Now()
+	if _, err := write(filepath.Join(m.Root(), "more"), 1<<20); !isFull(err) {
+		t.Errorf("there is room while the removed file is open: %v", err)
+	}
+	if room := left(t, m.Root()); room > 1<<18 {
+		t.Errorf("%d bytes are left", room)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	must(t, f.Close())
+	if _, err := write(filepath.Join(m.Root(), "more"), 1<<20); err != nil {
+		t.Errorf("no room after it was closed: %v", err)
+	}
+}
+
 // TestQuotaKeepsCount: making and removing all kinds of things leaves the count
 // where it was.
 func TestQuotaKeepsCount(t *testing.T) {

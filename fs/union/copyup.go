@@ -226,7 +226,7 @@ func (u *Union) publishFile(n *Inode, s *staged, state uint32, named bool) error
 	switch {
 	case n.parent == nil:
 		// Unlinked while it was copied: it lives on without a name.
-		n.own().orphan = s.name
+		u.orphan(n, s.name)
 	case n.parent != parent:
 		u.removeStaged(s.name)
 		return unix.EAGAIN

@@ -115,7 +115,7 @@ func (u *Union) discard(n *Inode) {
 		if u.recordsOrigin(n.typ) {
 			u.forgetOrigin(n.seldom().orphan)
 		}
-		u.removeStaged(n.seldom().orphan)
+		u.removeOrphan(n)
 	}
 	if n.dir == nil {
 		return

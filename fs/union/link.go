@@ -82,8 +82,7 @@ func (u *Union) link(n *Inode, parent *Inode, name string) error {
 // first: it needs none in work any more.
 func (u *Union) linked(n *Inode, parent *Inode, name string) {
 	if n.parent == nil && n.seldom().orphan != "" {
-		u.removeStaged(n.seldom().orphan)
-		n.own().orphan = ""
+		u.removeOrphan(n)
 	}
 	n.addLink(parent, name)
 	n.unsynced.Store(true)

@@ -2,6 +2,7 @@ package union
 
 import (
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -15,6 +16,9 @@ import (
 type quota struct {
 	limit int64
 	used  atomic.Int64
+	// orphans are files without a name that still take room, and orphaned is when
+	// the latest became one (Unix time in nanoseconds).
+	orphans, orphaned atomic.Int64
 }
 
 const (
@@ -83,6 +87,62 @@ func (q *quota) reserve(n int64) (left int64, ok bool) {
 	return max(q.limit-used, 0), false
 }
 
+// The kernel tells only by FORGET that nobody has a removed file open any more, a
+// moment after unlink(2) came back. Whoever has just removed a file may count on
+// its room.
+const (
+	// orphanPatience is how long what lacks room waits for FORGETs on their way.
+	orphanPatience = 500 * time.Millisecond
+	statfsPatience = 50 * time.Millisecond
+	closePatience  = 20 * time.Millisecond
+)
+
+// await is reserve that waits for files to be forgotten that were just removed.
+func (q *quota) await(n int64) (ok bool) {
+	if _, ok = q.reserve(n); ok {
+		return true
+	}
+	q.awaitForgets(orphanPatience, func() bool {
+		_, ok = q.reserve(n)
+		return ok
+	})
+	return ok
+}
+
+// awaitForgets waits until enough says so, there are no removed files any more, or
+// the latest of them was removed longer than patience ago: that one is open, or was
+// closed this very moment.
+func (q *quota) awaitForgets(patience time.Duration, enough func() bool) {
+	began := time.Now()
+	for pause := 50 * time.Microsecond; q.orphans.Load() > 0; pause = min(2*pause, 2*time.Millisecond) {
+		waited := time.Since(began) > closePatience && time.Since(time.Unix(0, q.orphaned.Load())) > patience
+		if enough() || waited {
+			return
+		}
+		time.Sleep(pause)
+	}
+	enough() // the last one may have been forgotten since it was asked
+}
+
+// orphan notes that a file lives on in work, under a name of its own. The caller
+// holds n.mu.
+func (u *Union) orphan(n *Inode, name string) {
+	n.own().orphan = name
+	if u.quota != nil {
+		u.quota.orphaned.Store(time.Now().UnixNano())
+		u.quota.orphans.Add(1)
+	}
+}
+
+// removeOrphan removes such a file.
+func (u *Union) removeOrphan(n *Inode) {
+	u.removeStaged(n.seldom().orphan)
+	n.own().orphan = ""
+	if u.quota != nil {
+		u.quota.orphans.Add(-1)
+	}
+}
+
 // spend runs a change of the file name below fd, or fd itself, that may take up
 // to n bytes more, and then counts what it has taken. Without a quota it only
 // runs it.
@@ -95,7 +155,7 @@ func (u *Union) spend(fd int, name string, n int64, change func() error) error {
 	if err != nil {
 		return err
 	}
-	if _, ok := q.reserve(n); !ok {
+	if !q.await(n) {
 		return unix.ENOSPC
 	}
 	err = change()
@@ -161,7 +221,16 @@ func blocksOf(fd int, name string) (int64, error) {
 }
 
 // full tells whether there is no room for a new object.
-func (u *Union) full() bool { return u.quota != nil && u.quota.used.Load() >= u.quota.limit }
+func (u *Union) full() bool {
+	if u.quota == nil {
+		return false
+	}
+	full := func() bool { return u.quota.used.Load() >= u.quota.limit }
+	if full() {
+		u.quota.awaitForgets(orphanPatience, func() bool { return !full() })
+	}
+	return full()
+}
 
 // mkdir makes a directory in upper or work, which counts.
 func (u *Union) mkdir(fd int, name string, mode uint32) error {

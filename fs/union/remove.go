@@ -158,7 +158,7 @@ func (u *Union) lostUpperName(n *Inode, orphan string) error {
 		u.removeStaged(orphan)
 		return nil
 	}
-	n.own().orphan = orphan
+	u.orphan(n, orphan)
 	return nil
 }
 
@@ -190,7 +190,8 @@ func (u *Union) dropIndex(n *Inode) error {
 	u.work.mu.Lock()
 	delete(u.work.indexed, n.ino)
 	u.work.mu.Unlock()
-	n.indexed, n.own().orphan = false, orphan
+	n.indexed = false
+	u.orphan(n, orphan)
 	return nil
 }
 

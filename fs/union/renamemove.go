@@ -204,7 +204,7 @@ func (r *renaming) settleVictim(v victimState) {
 		return
 	}
 	if v.orphan != "" {
-		r.dst.own().orphan = v.orphan
+		u.orphan(r.dst, v.orphan)
 	} else if r.dst.indexed {
 		_ = u.dropIndex(r.dst)
 	}

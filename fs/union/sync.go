@@ -120,6 +120,7 @@ func (u *Union) Statfs(st *unix.Statfs_t) error {
 	}
 	err := hostfs.Statfs(fd, st)
 	if err == nil && u.quota != nil {
+		u.quota.awaitForgets(statfsPatience, func() bool { return false })
 		u.quota.limitStatfs(st)
 	}
 	return err

@@ -33,7 +33,8 @@ func (u *Union) Tmpfile(parent *Inode, s *New, attr *Attr) (*Inode, error) {
 	if err := hostfs.Statx(u.work.stage.fd, tmp, &st); err != nil {
 		return nil, err
 	}
-	n := &Inode{ino: u.inoOf(u.upper, &st), typ: unix.S_IFREG, rare: &rare{orphan: tmp}}
+	n := &Inode{ino: u.inoOf(u.upper, &st), typ: unix.S_IFREG}
+	u.orphan(n, tmp)
 	n.state.Store(inUpper)
 	n.refs.Store(1)
 	u.linksMu.Lock()
