@@ -41,7 +41,7 @@ var verbs = []string{
 	"image", "images", "tag", "rmi", "inspect", "history", "tree", "diff", "squash", "commit",
 	"run", "create", "start", "stop", "restart", "kill", "pause", "unpause", "wait", "exec", "attach", "logs",
 	"ps", "top", "stats", "rm", "rename", "cp", "bundle", monitorWord, runner.KeeperWord,
-	"snapshot", "volume", volumeServerWord, "system", "info", "unshare", "bench", benchWorkerWord,
+	"snapshot", "volume", volumeServerWord, holderWord, "system", "info", "unshare", "bench", benchWorkerWord,
 }
 
 // globals are the flags that may stand before a command.

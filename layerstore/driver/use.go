@@ -62,15 +62,3 @@ func tryUse(n *layerstore.Snapshot) (use, int, error) {
 }
 
 func (u use) release() { hostfs.Close(u.fd) }
-
-// flush brings what is written to a mounted snapshot to where Diff reads it: a
-// FUSE mount keeps written data in the page cache. A mount that is in no tree is
-// for those to sync who have it.
-func flush(n *layerstore.Snapshot) {
-	fd, err := unix.Open(mountedAt(n).path(), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return // not mounted, unmounted since, or unreachable
-	}
-	defer unix.Close(fd)
-	_ = unix.Syncfs(fd) // what can't be written back, its writer has been told
-}
