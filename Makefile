@@ -34,7 +34,7 @@ UNION_ROOT := TestMarksInEveryForm|TestForeignForms|TestWhiteoutsWhereNeeded|Tes
 
 # layerstore's tests with owners of all kinds, other programs' archives, and
 # file systems that only root can mount.
-LAYER_ROOT := TestEverythingOnDisk|TestEverythingComesBack|TestPackDiff|TestPackOf(Our|Kernel|OneID)Union|TestArchivesOfOthers|TestUmociUnpacksOurs|TestPodmanUnpacksOurs|TestLayersOfBuildah|TestAgreesWithUmoci|TestBtrfs|TestZFS(Busy|Unmounted)?|TestInUserNamespace|TestApply(OnTop)?|TestBases|TestOverlayUsersOwn|TestMountedElsewhere
+LAYER_ROOT := TestEverythingOnDisk|TestEverythingComesBack|TestPackDiff|TestPackOf(Our|Kernel|OneID)Union|TestArchivesOfOthers|TestUmociUnpacksOurs|TestPodmanUnpacksOurs|TestLayersOfBuildah|TestAgreesWithUmoci|TestBtrfs|TestZFS(Busy|Unmounted)?|TestInUserNamespace|TestApply(OnTop)?|TestBases|TestOverlayUsersOwn|TestMountedElsewhere|TestLayersAreReadOnce
 
 # runner/sandbox's tests with cgroups, which an ordinary user has only where
 # they were delegated, and with devices.
