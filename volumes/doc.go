@@ -22,12 +22,12 @@
 //  2. A use that is held is a locked file. Whoever finds it without its lock ends
 //     it. The file is there before the driver is told, and goes after the driver
 //     was told the end.
-//  3. A volume has at most one server. In a user namespace, where mounts are seen
-//     by their maker alone, it has at most one user then.
+//  3. A volume has at most one server. In a user namespace all its users are in one
+//     mount namespace then (namespace.go).
 //  4. A frozen layer is never written, and is there as long as a volume or a
 //     snapshot has it in its list.
 //  5. A volume is filled once, when it is new, and its own directory stays: others
-//     may have it mounted.
+//     may have it mounted. One of a plugin is never touched when it has anything.
 //  6. What is inside a volume belongs to containers, which change it meanwhile: it
 //     is reached by handles, and no name in it is followed.
 //  7. Mounts are served by processes that do nothing else: who reads a mount that

@@ -73,17 +73,25 @@ func sweepNamespaces(dir string) {
 	}
 }
 
-// OutliveNamespace comes back when nobody works in a namespace any more. It has
-// removed the file then, and its lock, if there is one, keeps others from coming.
+// OutliveNamespace comes back when nobody works in a namespace any more. What is
+// written into the file then tells those who come too late (IsOver); the lock keeps
+// them waiting until the caller, who keeps the namespace alive, ends.
 func OutliveNamespace(path string) (*os.File, error) {
 	l, err := flock(path, unix.LOCK_EX)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // another one has outlived it
 	}
 	if err == nil && l.isAt(path) {
-		err = os.Remove(path)
+		err = os.WriteFile(path, []byte("over\n"), 0o600)
 	}
 	return l.f, err
+}
+
+// IsOver tells whether the one who kept a namespace has seen it empty. The caller has
+// the file locked.
+func IsOver(file *os.File) bool {
+	fi, err := file.Stat()
+	return err != nil || fi.Size() > 0
 }
 
 // namespace is the inode of this process' mount namespace, and 0 where all commands

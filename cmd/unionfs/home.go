@@ -47,10 +47,9 @@ func holderCommand() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			lock, err := volumes.OutliveNamespace(args[0])
-			if lock != nil {
-				lock.Close()
-			}
+			// The lock goes with this process: who waits for it finds no holder.
+			var err error
+			workplace, err = volumes.OutliveNamespace(args[0])
 			return err
 		},
 	}
@@ -81,7 +80,7 @@ func enterHome(root string, maps sandbox.IDMaps) (status int, err error) {
 			return 0, err
 		}
 		defer lock.Close()
-		if h.alive() { // its holder was not about to end
+		if !volumes.IsOver(lock) && h.alive() {
 			f.Close()
 			return sandbox.RunInUserNSOf(h.Holder)
 		}
@@ -94,6 +93,10 @@ func enterHome(root string, maps sandbox.IDMaps) (status int, err error) {
 			return err
 		}
 		if lock, err = volumes.EnterNamespace(dir, inode); err != nil {
+			return err
+		}
+		// The kernel gives the number of a namespace that is gone to the next one.
+		if err := os.Truncate(lock.Name(), 0); err != nil {
 			return err
 		}
 		holder, err := sandbox.StartInUserNSOf(pid, []string{"unionfs", holderWord, lock.Name()})
@@ -133,7 +136,7 @@ func writeHome(f *os.File, h home) error {
 	return errors.Join(err, f.Truncate(int64(len(text))))
 }
 
-// workplace is locked until this process ends (workHere).
+// workplace is locked until this process ends (workHere, holderCommand).
 var workplace *os.File
 
 // workHere says, until this process ends, that somebody works in its namespace.

@@ -28,7 +28,7 @@ func (h *house) withVolume(ctx context.Context, name string, do func(u *volumes.
 // withVolumeRoot is withVolume with the directory of its files open.
 func (h *house) withVolumeRoot(ctx context.Context, name string, do func(root int) error) error {
 	return h.withVolume(ctx, name, func(u *volumes.Use) error {
-		// By bare calls: this process may serve the mount.
+		// By bare calls: a container may change what is there at any time.
 		root, err := unix.Open(u.Path(), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return &os.PathError{Op: "open", Path: u.Path(), Err: err}
