@@ -21,16 +21,15 @@ type runtimeExec struct {
 	runtime *runtimeLife
 	cmd     *exec.Cmd
 	dir     string
+	// console is the master of the terminal that cmd is in, nil without one.
+	console *os.File
 	exited  chan struct{}
 	err     error // of cmd.Wait
 }
 
 func (l *runtimeLife) exec(ctx context.Context, p sandbox.Process, io sandbox.Stdio) (*life, error) {
 	word := filepath.Base(l.runtime.Path)
-	switch {
-	case p.TTY:
-		return nil, fmt.Errorf("--tty: a further terminal isn't to be had with --runtime=%s: leave it out, or run the container without --runtime", word)
-	case l.filtered && p.Seccomp == nil:
+	if l.filtered && p.Seccomp == nil {
 		return nil, fmt.Errorf("--privileged: %s gives its container's seccomp filter to all programs in it: run the container with --privileged, or without --runtime", word)
 	}
 	process, err := p.OCI()
@@ -46,25 +45,33 @@ func (l *runtimeLife) exec(ctx context.Context, p sandbox.Process, io sandbox.St
 		return nil, err
 	}
 	e := &runtimeExec{runtime: l, dir: dir, exited: make(chan struct{})}
-	if err := e.start(ctx, text, io); err != nil {
+	if err := e.start(ctx, &p, text, io); err != nil {
+		if e.console != nil {
+			e.console.Close()
+		}
 		os.RemoveAll(dir)
 		return nil, err
 	}
-	return &life{program: e}, nil
+	return &life{e, e.console}, nil
 }
 
 func (e *runtimeExec) pidFile() string { return filepath.Join(e.dir, "pid") }
 
 // start comes back when the program runs, or can't.
-func (e *runtimeExec) start(ctx context.Context, process []byte, io sandbox.Stdio) error {
+func (e *runtimeExec) start(ctx context.Context, p *sandbox.Process, process []byte, io sandbox.Stdio) error {
 	file, log := filepath.Join(e.dir, "process.json"), filepath.Join(e.dir, "log")
 	if err := os.WriteFile(file, process, 0o600); err != nil {
 		return err
 	}
 	r := &e.runtime.runtime
 	e.cmd = r.command(log, "exec", "--process", file, "--pid-file", e.pidFile(), r.ID)
-	e.cmd.Stdin, e.cmd.Stdout, e.cmd.Stderr = io.In, io.Out, io.Err
-	if err := e.cmd.Start(); err != nil {
+	started, err := e.streamsOf(p, io)
+	if err != nil {
+		return err
+	}
+	err = e.cmd.Start()
+	started()
+	if err != nil {
 		return err
 	}
 	go func() {
@@ -134,7 +141,12 @@ func (e *runtimeExec) Kill() error {
 	return unix.Kill(pid, unix.SIGKILL)
 }
 
-func (e *runtimeExec) Resize(rows, cols uint16) error { return resizeTerminal(nil, rows, cols) }
+func (e *runtimeExec) Resize(rows, cols uint16) error {
+	if err := resizeTerminal(e.console, rows, cols); err != nil {
+		return err
+	}
+	return e.resizeInside(rows, cols)
+}
 
 // Freeze and Stats are those of the container, which it is a part of.
 func (e *runtimeExec) Freeze(stop bool) error { return e.runtime.Freeze(stop) }
