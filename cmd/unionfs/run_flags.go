@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -129,10 +130,19 @@ func (r *runFlags) read(cmd *cobra.Command, args []string) error {
 	if r.pull != "always" && r.pull != "missing" && r.pull != "never" {
 		return usagef("--pull=%s: always, missing or never is expected", r.pull)
 	}
-	for _, step := range []func() error{r.readEnv, r.readSizes, r.readLabels, r.readSecurity, r.readStorage, r.readNetwork} {
+	for _, step := range []func() error{r.readEnv, r.readSizes, r.readLabels, r.readSecurity, r.readStorage, r.readNetwork, r.checkPlatform} {
 		if err := step(); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// checkPlatform refuses a platform that nothing would heed.
+func (r *runFlags) checkPlatform() error {
+	image := func(m runner.Mount) bool { return m.Type == runner.ImageMount }
+	if r.platform != "" && r.spec.Rootfs != "" && !slices.ContainsFunc(r.spec.Mounts, image) {
+		return usagef("--platform=%s: a directory (--rootfs=%s) is run as it is, and no image is mounted: leave it out", r.platform, r.spec.Rootfs)
 	}
 	return nil
 }
