@@ -2,9 +2,10 @@ package runner
 
 import (
 	"context"
-	"runtime/debug"
 	"runtime/metrics"
 	"time"
+
+	"unionfs/runner/sandbox"
 )
 
 const (
@@ -30,7 +31,7 @@ func giveMemoryBack(ctx context.Context) {
 		}
 		now := allocated()
 		if now-before < restBytes && now-given > worthBytes {
-			debug.FreeOSMemory()
+			sandbox.GiveMemoryBack()
 			given = now
 		}
 		before = now

@@ -79,7 +79,7 @@ func reduceInit() {
 	runtime.KeepAlive(data)
 	debug.SetGCPercent(50) // it was off
 	// Not for programs that end at once.
-	time.AfterFunc(time.Second, debug.FreeOSMemory)
+	time.AfterFunc(time.Second, GiveMemoryBack)
 }
 
 // reap collects everybody who has died; ended says that the program has.
