@@ -83,6 +83,7 @@ func (u *Union) link(n *Inode, parent *Inode, name string) error {
 func (u *Union) linked(n *Inode, parent *Inode, name string) {
 	if n.parent == nil && n.seldom().orphan != "" {
 		u.removeOrphan(n)
+		n.own().orphan = ""
 	}
 	n.addLink(parent, name)
 	n.unsynced.Store(true)

@@ -134,10 +134,9 @@ func (u *Union) orphan(n *Inode, name string) {
 	}
 }
 
-// removeOrphan removes such a file.
+// removeOrphan removes such a file. An inode that stays forgets its name itself.
 func (u *Union) removeOrphan(n *Inode) {
 	u.removeStaged(n.seldom().orphan)
-	n.own().orphan = ""
 	if u.quota != nil {
 		u.quota.orphans.Add(-1)
 	}
