@@ -130,6 +130,16 @@ func removeGroup(dir string) error {
 	}
 }
 
+// removeDying is removeGroup for a group whose processes are about to end.
+func removeDying(dir string) error {
+	for end := time.Now().Add(groupPatience); ; time.Sleep(groupPause) {
+		err := removeGroup(dir)
+		if !errors.Is(err, unix.EBUSY) || time.Now().After(end) {
+			return err
+		}
+	}
+}
+
 // inUse says that processes are in the group: it isn't just being taken apart.
 func inUse(dir string) bool { return readGroupFile(dir, "cgroup.procs") != "" }
 

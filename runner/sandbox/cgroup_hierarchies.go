@@ -101,14 +101,15 @@ func unescapeMountinfo(s string) string {
 	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
 }
 
-// makeGroup makes a directory for a group. One of the same name that nobody is
-// in is left from a run that was cut off, and is taken away first.
+// makeGroup makes a directory for a group. One of the same name is left from a run
+// that was cut off, and is taken away first, once its processes, who were killed
+// with their monitor, are gone.
 func makeGroup(dir string) error {
 	err := os.Mkdir(dir, 0o755)
 	if !os.IsExist(err) {
 		return err
 	}
-	if err := removeGroup(dir); err != nil {
+	if err := removeDying(dir); err != nil {
 		return fmt.Errorf("the cgroup %s exists, and there are processes in it: %w", dir, err)
 	}
 	return os.Mkdir(dir, 0o755)
