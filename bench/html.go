@@ -7,16 +7,18 @@ import (
 	"io"
 	"math"
 	"slices"
+	"sync"
 )
 
 //go:embed report.html
 var page string
 
-var pageTemplate = template.Must(template.New("report").Parse(page))
+// pageTemplate is parsed once it is wanted: all commands would wait for it.
+var pageTemplate = sync.OnceValue(func() *template.Template { return template.Must(template.New("report").Parse(page)) })
 
 // WriteHTML writes the report as one page that needs nothing else.
 func (r *Report) WriteHTML(w io.Writer) error {
-	return pageTemplate.Execute(w, r.view())
+	return pageTemplate().Execute(w, r.view())
 }
 
 // The chart's width in pixels, and where its bars begin and end.

@@ -24,5 +24,6 @@ func run(argv []string) int {
 	case formMount, formHelper:
 		return runMount(form)
 	}
+	collectLater()
 	return runTree(form.args)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,8 +18,9 @@ type builder struct {
 	spec    *Spec // nil for a further process
 	process *Process
 	stdio   Stdio
-	filter  []byte
 	steps   []Step
+	// filter answers the seccomp filter, which is compiled meanwhile.
+	filter func() ([]byte, error)
 
 	flags   uintptr // for clone(2)
 	unshare uintptr // what is made behind namespaces that are entered
@@ -26,6 +28,8 @@ type builder struct {
 	idMaps  map[int]*os.File // user namespaces of id-mapped mounts
 	// twice says that the process forks again, to get into a pid namespace.
 	twice bool
+
+	meanwhile func(pid int) error // done outside while the inside works
 
 	sb      *Sandbox
 	outer   int // our end of the socket, and
@@ -36,6 +40,12 @@ type builder struct {
 
 // failStep is the step that fails, for tests.
 var failStep = -1
+
+// compile begins to compile the program's seccomp filter.
+func (b *builder) compile() {
+	b.filter = sync.OnceValues(func() ([]byte, error) { return compileFilter(b.process) })
+	go func() { _, _ = b.filter() }() // what went wrong is heard by who asks
+}
 
 // build does all that is done outside, and waits for the inside to be ready.
 func (b *builder) build() (err error) {
@@ -60,10 +70,21 @@ func (b *builder) build() (err error) {
 			err = s.outside(b)
 		}
 		if err != nil {
+			var start *StartError
+			if errors.As(err, &start) {
+				return start
+			}
 			return &StartError{Code: 125, Step: s.Kind, Err: b.explain(err)}
 		}
 	}
-	return b.awaitReady()
+	if b.meanwhile != nil {
+		err = b.meanwhile(b.sb.pid)
+	}
+	// When the inside has failed, its namespaces went with it: that comes first.
+	if ierr := b.awaitReady(); ierr != nil {
+		return ierr
+	}
+	return err
 }
 
 // explain prefers what the forked process said to what we noticed of its end.
@@ -161,7 +182,7 @@ func (b *builder) entryCalls() ([]call, error) {
 	calls = append(calls, die)
 	calls = append(calls, b.enterCalls()...)
 	calls = append(calls, die, wait, hide)
-	if b.spec != nil && b.spec.isNew(CgroupNS) {
+	if b.spec != nil && b.spec.isNew(CgroupNS) && b.spec.Init {
 		calls = append(calls, newCall("make a cgroup namespace", unix.SYS_UNSHARE, unix.CLONE_NEWCGROUP))
 	}
 	if b.newIDs() {
@@ -225,26 +246,41 @@ func (b *builder) executeSelf() ([]call, error) {
 
 func (b *builder) mapIDs() error { return b.spec.IDMaps.set(b.sb.pid) }
 
-// begin lets the process go on, and tells it what to do.
+// begin lets the process go on, and tells it what to do. To join a group takes the
+// kernel some ten milliseconds (cgroup_attach_lock waits for RCU), in which our
+// process begins; it does nothing before its orders. As init it stays, with all
+// its threads: so these come from one that is in the group and its namespace.
 func (b *builder) begin() error {
-	if b.sb.cgroup != nil {
-		if err := b.sb.cgroup.join(b.sb.pid); err != nil {
+	join := func() error {
+		if b.sb.cgroup == nil {
+			return nil
+		}
+		return b.sb.cgroup.join(b.sb.pid)
+	}
+	word := func() error { return send(b.outer, []byte(goWord)) }
+	order := []func() error{word, join, b.sendOrders}
+	if b.spec != nil && b.spec.Init {
+		order = []func() error{join, word, b.sendOrders}
+	}
+	for _, do := range order {
+		if err := do(); err != nil {
 			return err
 		}
 	}
-	if err := send(b.outer, []byte(goWord)); err != nil {
-		return err
-	}
-	return b.sendOrders()
+	return nil
 }
 
 func (b *builder) sendOrders() error {
+	filter, err := b.filter()
+	if err != nil {
+		return &StartError{Code: 125, Step: "seccomp", Err: err}
+	}
 	text, err := memfd("spec", 0)
 	if err != nil {
 		return err
 	}
 	defer text.Close()
-	p := payload{Spec: b.spec, Process: b.process, Filter: b.filter}
+	p := payload{Spec: b.spec, Process: b.process, Filter: filter}
 	p.Init = b.spec != nil && b.spec.Init
 	if err := json.NewEncoder(text).Encode(p); err != nil {
 		return err

@@ -17,10 +17,8 @@ func Exec(ctx context.Context, pid int, p Process, stdio Stdio) (*Sandbox, error
 		return nil, &StartError{Code: 125, Step: "spec", Err: err}
 	}
 	b := &builder{process: &p, stdio: stdio, sb: newSandbox(&p)}
+	b.compile()
 	var err error
-	if b.filter, err = compileFilter(&p); err != nil {
-		return nil, &StartError{Code: 125, Step: "seccomp", Err: err}
-	}
 	if b.enter, err = namespacesOf(pid); err != nil {
 		return nil, &StartError{Code: 125, Step: "namespaces", Err: err}
 	}

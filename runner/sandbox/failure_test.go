@@ -119,7 +119,7 @@ func TestCancel(t *testing.T) {
 	if _, err := Start(ctx, s); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
-	sb, err := Create(context.Background(), s)
+	sb, err := Create(context.Background(), s, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

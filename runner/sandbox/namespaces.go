@@ -85,7 +85,18 @@ func namespaceSteps(s *Spec) []Step {
 		steps = append(steps, oomStep(*s.Process.OOMScoreAdj))
 	}
 	steps = append(steps, outside("begin", "cgroup joined, control handed to the inside", (*builder).begin))
+	if s.isNew(CgroupNS) && !s.Init {
+		steps = append(steps, within("namespaces", "new: cgroup", (*inside).makeCgroupNamespace))
+	}
 	return steps
+}
+
+// makeCgroupNamespace is for the thread that becomes the program.
+func (in *inside) makeCgroupNamespace() error {
+	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
+		return fmt.Errorf("a cgroup namespace: %w", err)
+	}
+	return nil
 }
 
 // newFlags are the flags for clone(2). A cgroup namespace isn't among them: its

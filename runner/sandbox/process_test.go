@@ -125,7 +125,7 @@ func TestMistakes(t *testing.T) {
 func TestCreateRelease(t *testing.T) {
 	s := testSpec(t, "sh", "-c", "echo started")
 	output := collect(t, &s.Stdio)
-	sb, err := Create(context.Background(), s)
+	sb, err := Create(context.Background(), s, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,17 +45,18 @@ func newSandbox(p *Process) *Sandbox {
 
 // Create makes a sandbox in which all is ready but the program, which waits for
 // Release. Meanwhile its namespaces can be given what only the outside has (a
-// network).
-func Create(ctx context.Context, s Spec) (*Sandbox, error) {
+// network): by the caller when Create is done, or by meanwhile (nil for nobody),
+// which is called with the number of a process in the namespaces while the
+// inside makes the rest.
+func Create(ctx context.Context, s Spec, meanwhile func(pid int) error) (*Sandbox, error) {
 	if err := s.prepare(); err != nil {
 		return nil, &StartError{Code: 125, Step: "spec", Err: err}
 	}
 	b := &builder{spec: &s, process: &s.Process, stdio: s.Stdio, steps: Plan(&s), flags: s.newFlags(), sb: newSandbox(&s.Process)}
 	b.sb.ownPID = s.isNew(PIDNS)
+	b.meanwhile = meanwhile
+	b.compile()
 	var err error
-	if b.filter, err = compileFilter(&s.Process); err != nil {
-		return nil, &StartError{Code: 125, Step: "seccomp", Err: err}
-	}
 	if b.enter, err = s.openNamespaces(); err != nil {
 		return nil, &StartError{Code: 125, Step: "namespaces", Err: err}
 	}
@@ -112,7 +113,7 @@ func (s *Spec) prepare() (err error) {
 
 // Start makes a sandbox and runs its program.
 func Start(ctx context.Context, s Spec) (*Sandbox, error) {
-	sb, err := Create(ctx, s)
+	sb, err := Create(ctx, s, nil)
 	if err != nil {
 		return nil, err
 	}

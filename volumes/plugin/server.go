@@ -10,7 +10,6 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"regexp"
 	"time"
 
 	"unionfs/volumes"
@@ -205,8 +204,9 @@ func (s *Server) unmount(ctx context.Context, r request) (any, error) {
 	return outcome{}, s.Driver.Unmount(ctx, r.Name, use)
 }
 
-// useID is how clients name uses: dockerd and podman send 64 hexadecimal digits.
-var useID = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$`)
+// isUseID tells how clients name uses: dockerd and podman send 64 hexadecimal
+// digits.
+func isUseID(id string) bool { return len(id) <= 128 && pluginName.MatchString(id) }
 
 // useOf names a client's use for the driver.
 func useOf(r request) (string, error) {
@@ -216,7 +216,7 @@ func useOf(r request) (string, error) {
 	if r.ID == "" {
 		return "", fmt.Errorf("volume %q: a mount has no ID: clients older than Docker 1.12 don't count their mounts, and aren't served", r.Name)
 	}
-	if !useID.MatchString(r.ID) {
+	if !isUseID(r.ID) {
 		return "", fmt.Errorf("volume %q: %q is no ID of a mount: up to 128 letters, digits, \"_\", \".\" and \"-\"", r.Name, shorten(r.ID))
 	}
 	return usePrefix + r.ID, nil
