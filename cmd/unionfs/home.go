@@ -82,11 +82,14 @@ func enterHome(root string, maps sandbox.IDMaps) (status int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		defer lock.Close()
 		if !volumes.IsOver(lock) && h.alive() {
+			defer lock.Close()
 			f.Close()
 			return sandbox.RunInUserNSOf(h.Holder)
 		}
+		// Servers of mounts there wait for the last lock before they end, and the
+		// next use of their volumes for them.
+		lock.Close()
 	}
 	var lock *os.File
 	defer func() { lock.Close() }() // of a nil file it is an error, and nothing else
