@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"unionfs/layerstore/driver"
 	"unionfs/runner/sandbox"
 )
 
@@ -101,7 +100,7 @@ func openBelow(root int, name string, flags int, mode uint64) (int, error) {
 func (r *Runner) Get(ctx context.Context, c *Container, name string, w io.Writer) error {
 	return r.withRoot(ctx, c, request{Op: "get", Path: name},
 		func(f *framed) error { return drainInto(f, w) },
-		func(root int, name string) error { return packBelow(root, sandbox.IDMaps{}, name, w) })
+		func(root int) error { return packBelow(root, sandbox.IDMaps{}, name, w) })
 }
 
 // Put unpacks an archive into a directory of a container.
@@ -117,7 +116,7 @@ func (r *Runner) Put(ctx context.Context, c *Container, dir string, in io.Reader
 			}()
 			return drainInto(f, io.Discard)
 		},
-		func(root int, dir string) error { return unpackBelow(root, sandbox.IDMaps{}, dir, in) })
+		func(root int) error { return unpackBelow(root, sandbox.IDMaps{}, dir, in) })
 }
 
 // Stat tells what a path of a container is.
@@ -125,7 +124,7 @@ func (r *Runner) Stat(ctx context.Context, c *Container, name string) (exists, d
 	var s statOf
 	err = r.withRoot(ctx, c, request{Op: "stat", Path: name},
 		func(f *framed) error { return answerOf(f, &s) },
-		func(root int, name string) error {
+		func(root int) error {
 			s = statBelow(root, name)
 			return nil
 		})
@@ -133,9 +132,8 @@ func (r *Runner) Stat(ctx context.Context, c *Container, name string) (exists, d
 }
 
 // withRoot has a running container's monitor do something, or does it in the
-// root of one that doesn't run, or in a mount of it that the request's path leads
-// into.
-func (r *Runner) withRoot(ctx context.Context, c *Container, q request, ask func(f *framed) error, do func(root int, name string) error) error {
+// root of one that doesn't run.
+func (r *Runner) withRoot(ctx context.Context, c *Container, q request, ask func(f *framed) error, do func(root int) error) error {
 	if monitored(&c.Snapshot) {
 		f, err := r.dial(ctx, c, q)
 		if err != nil {
@@ -149,27 +147,7 @@ func (r *Runner) withRoot(ctx context.Context, c *Container, q request, ask func
 		return err
 	}
 	defer lock.release()
-	if m, rest := c.storageAt(q.Path); m != nil {
-		return r.inStorage(ctx, c, m, q.Op == "put", rest, do)
-	}
-	return r.inRoot(ctx, c, func(root int) error { return do(root, q.Path) })
-}
-
-// inRoot mounts a container's root for as long as do runs.
-func (r *Runner) inRoot(ctx context.Context, c *Container, do func(root int) error) error {
-	mount, root, err := r.detach(ctx, c, sandbox.IDMaps{})
-	if err != nil {
-		return err
-	}
-	err = driver.Apart(func() error {
-		err := do(int(root.Fd()))
-		if serr := c.sync(int(root.Fd())); err == nil {
-			err = serr
-		}
-		return err
-	})
-	letGo(mount, root)
-	return err
+	return r.inRoot(ctx, c, q.Path, do)
 }
 
 func drainInto(f *framed, w io.Writer) error {

@@ -2,63 +2,84 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"unionfs/layerstore/driver"
+	"unionfs/runner/sandbox"
 )
 
-// storageAt finds the volume or bind of a container that a path leads into, and
-// what is left of the path there. Symlinks on the way are the image's, and aren't
-// followed to a mount.
-func (c *Container) storageAt(name string) (found *Mount, rest string) {
-	name = path.Clean("/" + name)
-	for _, m := range c.Spec.storage() {
-		target := path.Clean("/" + m.Target)
-		below, ok := strings.CutPrefix(name+"/", strings.TrimSuffix(target, "/")+"/")
-		if !ok || m.Type != VolumeMount && m.Type != BindMount {
-			continue
-		}
-		if found == nil || len(target) >= len(path.Clean("/"+found.Target)) {
-			found, rest = &m, path.Clean("/"+below)
-		}
+// inRoot mounts the root of a container that doesn't run, with its volumes, binds
+// and images where one that runs has them, for as long as do runs. What is at name
+// is what do is about.
+func (r *Runner) inRoot(ctx context.Context, c *Container, name string, do func(root int) error) error {
+	m := &monitor{r: r, c: c, facts: Look()}
+	mount, root, err := r.detach(ctx, c, sandbox.IDMaps{})
+	if err != nil {
+		return err
 	}
-	return found, rest
+	defer letGo(mount, root)
+	m.root = root
+	h := &held{}
+	defer h.release() // when nothing is mounted on the root any more
+	mounts, err := m.openForCopy(ctx, name, h)
+	if err != nil {
+		return err
+	}
+	use := func() error {
+		err := do(int(root.Fd()))
+		if serr := c.sync(int(root.Fd())); err == nil {
+			err = serr
+		}
+		return err
+	}
+	if len(mounts) == 0 {
+		return driver.Apart(use)
+	}
+	return driver.Apart(func() error { return sandbox.Assembled(root, mounts, use) })
 }
 
-// inStorage does something in a mount of a container that doesn't run.
-func (r *Runner) inStorage(ctx context.Context, c *Container, m *Mount, writes bool, rest string, do func(root int, name string) error) (err error) {
-	if writes && m.ReadOnly {
-		return fmt.Errorf("%s is read-only in the container", m.title())
-	}
-	place := m.Source
-	if m.Type == VolumeMount {
-		if err := r.ensure(ctx, m); err != nil {
-			return err
+// openForCopy opens what the container mounts. What can't be had is an error where
+// the path leads to it.
+func (m *monitor) openForCopy(ctx context.Context, name string, h *held) (out []sandbox.Mount, err error) {
+	for _, mount := range m.c.Spec.storage() {
+		if mount.Type == TmpfsMount {
+			continue // it is empty while nobody runs
 		}
-		use, err := r.Volumes.Use(ctx, m.Source, c.ID+"-"+anonymousName()[:12])
+		mount.forCopy()
+		file, err := m.open(ctx, &mount, h)
+		if err != nil && leadsTo(name, mount.Target) {
+			return nil, fmt.Errorf("%s: %w", mount.title(), err)
+		}
 		if err != nil {
-			return err
+			m.r.Warn(fmt.Sprintf("%s is left out: %v", mount.title(), err))
+			continue
 		}
-		defer func() { err = errors.Join(err, use.Release(context.WithoutCancel(ctx))) }()
-		place = use.Path()
+		planned := mount.plan(m.c.Spec.Privileged)
+		planned.Fd = file
+		out = append(out, planned)
 	}
-	if m.Type == BindMount {
-		fi, err := os.Stat(place)
-		if err != nil {
-			return fmt.Errorf("%s: %w", m.title(), err)
-		}
-		if !fi.IsDir() {
-			place, rest = path.Dir(place), path.Base(place)
-		}
-	}
-	root, err := openIn(place, m.Subpath)
-	if err != nil {
-		return fmt.Errorf("%s: %w", m.title(), err)
-	}
-	defer unix.Close(root)
-	return do(root, rest)
+	return mergeMounts(nil, out), nil
+}
+
+// forCopy makes a mount what is copied from or to: with the owners on disk, those
+// of the root being the same, and nothing that would be gone with this copy's end
+// can be written to.
+func (m *Mount) forCopy() {
+	m.ReadOnly = m.ReadOnly || m.Overlay
+	m.Overlay, m.Writable, m.Chown, m.IDMap = false, false, false, ""
+	// What is mounted in a bind meanwhile isn't the machine's to see.
+	m.Propagation = ""
+}
+
+// leadsTo tells whether a path leads into a place, or the place is below it, but
+// for symlinks.
+func leadsTo(name, place string) bool {
+	name, place = asDir(name), asDir(place)
+	return strings.HasPrefix(name, place) || strings.HasPrefix(place, name)
+}
+
+func asDir(name string) string {
+	return strings.TrimSuffix(path.Clean("/"+name), "/") + "/"
 }

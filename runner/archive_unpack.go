@@ -67,11 +67,27 @@ func unpackOne(root int, name string, h *tar.Header, body io.Reader) error {
 		if st.Mode&unix.S_IFMT == unix.S_IFDIR {
 			return errors.New("a directory is there, and what comes is none")
 		}
-		if err := unix.Unlinkat(parent, base, 0); err != nil {
+		switch err := unix.Unlinkat(parent, base, 0); {
+		case err == unix.EBUSY && h.Typeflag == tar.TypeReg && st.Mode&unix.S_IFMT == unix.S_IFREG:
+			return unpackOver(parent, base, h, body)
+		case err != nil:
 			return err
 		}
 	}
 	return unpackNew(parent, base, h, body)
+}
+
+// unpackOver writes to a file that is a mount, and has to stay.
+func unpackOver(parent int, base string, h *tar.Header, body io.Reader) error {
+	f, err := unix.Openat(parent, base, unix.O_WRONLY|unix.O_TRUNC|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(f)
+	if _, err := io.Copy(bareFile(f), body); err != nil {
+		return err
+	}
+	return giveAttrs(f, h)
 }
 
 func unpackDir(root, parent int, name, base string, h *tar.Header) error {

@@ -24,9 +24,9 @@ func cpCommand(f *storeFlags) *cobra.Command {
 		Short: "Copy files out of a container, or into it",
 		Long: `Copy a file, or a directory with all that is in it. When the target is a directory
 that is there the copy is put into it, else it gets the target's name. The
-container need not run: a path in one of its volumes or binds leads there then, too,
-but what is mounted below the path isn't copied along. For - in the place of a path an archive is written to
-standard output, or read from standard input into a directory.`,
+container need not run: its volumes, binds and images are where they are when it
+does. For - in the place of a path an archive is written to standard output, or read
+from standard input into a directory.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from, to := parseCopy(args[0]), parseCopy(args[1])

@@ -38,7 +38,7 @@ func (in *inside) part(whole int, name string) (int, error) {
 		return -1, fmt.Errorf("can't be attached: %w", err)
 	}
 	fd, err := clonePart(whole, name)
-	if derr := unix.Unmount(fmt.Sprintf("/proc/self/fd/%d", whole), unix.MNT_DETACH); err == nil && derr != nil {
+	if derr := unix.Unmount(fmt.Sprintf("/proc/thread-self/fd/%d", whole), unix.MNT_DETACH); err == nil && derr != nil {
 		unix.Close(fd)
 		return -1, derr
 	}
