@@ -1,7 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
+	"io"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -46,22 +50,55 @@ func inspectCommand(f *storeFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var rows []any
-			for _, what := range args {
-				row, err := inspect(cmd.Context(), s, what)
-				if err != nil {
-					return err
-				}
-				rows = append(rows, row)
-			}
-			if o.format == "" || o.format == "json" {
-				return printJSON(cmd.OutOrStdout(), rows)
-			}
-			return printTemplate(cmd.OutOrStdout(), o.format, rows)
+			return printInspected(cmd, &o, args, func(what string) (any, error) { return inspect(cmd.Context(), s, what) })
 		},
 	}
-	o.add(cmd)
+	o.addInspect(cmd)
 	return cmd
+}
+
+// printInspected prints what look tells of each, goes on after a failure, and
+// answers it in the end.
+func printInspected[T any](cmd *cobra.Command, o *output, what []string, look func(what string) (T, error)) (failed error) {
+	rows := []T{}
+	for _, one := range what {
+		row, err := look(one)
+		if err == nil {
+			rows = append(rows, row)
+			continue
+		}
+		if failed != nil {
+			say("%v", failed)
+		}
+		failed = err
+	}
+	if len(rows) == 0 {
+		return failed
+	}
+	if o.format == "" || o.format == "json" {
+		return errors.Join(printJSON(cmd.OutOrStdout(), rows), failed)
+	}
+	return errors.Join(printInspectTemplate(cmd.OutOrStdout(), o.format, rows), failed)
+}
+
+// printInspectTemplate takes the names that the JSON has, too, as docker's does:
+// {{.Id}} is the most usual one.
+func printInspectTemplate[T any](w io.Writer, format string, rows []T) error {
+	var out bytes.Buffer
+	err := printTemplate(&out, format, rows)
+	if err != nil {
+		named := make([]any, len(rows))
+		text, jerr := json.Marshal(rows)
+		if jerr != nil || json.Unmarshal(text, &named) != nil {
+			return err
+		}
+		out.Reset()
+		if printTemplate(&out, format, named, "missingkey=error") != nil {
+			return err
+		}
+	}
+	_, err = w.Write(out.Bytes())
+	return err
 }
 
 // inspect looks for an image first, then for a container or a snapshot, then for a

@@ -23,10 +23,16 @@ type output struct {
 	noTrunc bool
 }
 
-func (o *output) add(cmd *cobra.Command) {
+func (o *output) add(cmd *cobra.Command) { o.addWith(cmd, "") }
+
+func (o *output) addWith(cmd *cobra.Command, short string) {
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
-	cmd.Flags().StringVar(&o.format, "format", "", "print with a Go template, one line a row; \"json\" is JSON")
+	cmd.Flags().StringVarP(&o.format, "format", short, "", "print with a Go template, one line a row; \"json\" is JSON")
 }
+
+// addInspect is add with docker's short form, which is a filter's where things are
+// listed.
+func (o *output) addInspect(cmd *cobra.Command) { o.addWith(cmd, "f") }
 
 func (o *output) addTable(cmd *cobra.Command) {
 	o.add(cmd)
@@ -79,8 +85,8 @@ func printJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-func printTemplate[T any](w io.Writer, format string, rows []T) error {
-	t, err := template.New("format").Funcs(templateWords).Parse(format)
+func printTemplate[T any](w io.Writer, format string, rows []T, options ...string) error {
+	t, err := template.New("format").Option(options...).Funcs(templateWords).Parse(format)
 	if err != nil {
 		return usagef("--format: %v", err)
 	}

@@ -189,21 +189,10 @@ func volumeInspectCommand(f *storeFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rows := []volumeInspect{}
-			for _, name := range args {
-				v, err := inspectVolume(cmd.Context(), h.shop, name)
-				if err != nil {
-					return err
-				}
-				rows = append(rows, v)
-			}
-			if o.format == "" || o.format == "json" {
-				return printJSON(cmd.OutOrStdout(), rows)
-			}
-			return printTemplate(cmd.OutOrStdout(), o.format, rows)
+			return printInspected(cmd, &o, args, func(name string) (volumeInspect, error) { return inspectVolume(cmd.Context(), h.shop, name) })
 		},
 	}
-	o.add(cmd)
+	o.addInspect(cmd)
 	return cmd
 }
 
