@@ -54,8 +54,8 @@ func printRows[T any](w io.Writer, o *output, rows []T, id func(T) string, colum
 			rows = []T{}
 		}
 		return printJSON(w, rows)
-	case o.format != "":
-		return printTemplate(w, o.format, rows)
+	case o.format != "" && o.format != "table":
+		return printFormat(w, o.format, rows, columns)
 	case o.quiet:
 		for _, row := range rows {
 			fmt.Fprintln(w, id(row))
