@@ -11,6 +11,17 @@ import (
 // idMapOfContainer asks for the maps of the container's own user namespace.
 const idMapOfContainer = "container"
 
+// setIDMap also takes a yes or a no, which podman has.
+func (m *Mount) setIDMap(word string) error {
+	switch yes, err := strconv.ParseBool(word); {
+	case err != nil:
+		m.IDMap = word
+	case yes:
+		m.IDMap = idMapOfContainer
+	}
+	return nil
+}
+
 // ParseIDMap reads podman's words for the owners that a mount shows:
 // uids=DISK-HOST-COUNT[#…];gids=…, where DISK is the number on disk and HOST
 // the one that it is shown as, both outside the container. The container's own

@@ -24,6 +24,9 @@ func ParseMount(text string) (Mount, error) {
 		return Mount{}, err
 	}
 	m := Mount{Type: VolumeMount}
+	if hasKey(fields, "bind-recursive") && hasKey(fields, "bind-nonrecursive") {
+		return Mount{}, errors.New("the keys \"bind-recursive\" and \"bind-nonrecursive\" exclude each other")
+	}
 	for _, f := range fields {
 		if f.key == "type" {
 			m.Type = MountType(strings.ToLower(f.value))
@@ -69,12 +72,16 @@ func mountFields(text string) ([]mountField, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !mountKeys[f.key].many && slices.ContainsFunc(out, func(o mountField) bool { return o.key == f.key }) {
+		if !mountKeys[f.key].many && hasKey(out, f.key) {
 			return nil, fmt.Errorf("the key %q is given twice", f.word)
 		}
 		out = append(out, f)
 	}
 	return out, nil
+}
+
+func hasKey(fields []mountField, key string) bool {
+	return slices.ContainsFunc(fields, func(f mountField) bool { return f.key == key })
 }
 
 func parseMountField(word string) (mountField, error) {
@@ -118,7 +125,7 @@ var (
 
 var mountAliases = map[string]string{
 	"src": "source", "dst": "target", "destination": "target", "ro": "readonly",
-	"subpath": "volume-subpath", "chown": "u",
+	"subpath": "volume-subpath", "chown": "u", "readwrite": "rw",
 }
 
 var mountKeys = map[string]mountKey{
@@ -134,7 +141,7 @@ var mountKeys = map[string]mountKey{
 		}
 	}),
 	"consistency": wordKey(nil, func(*Mount, string) {}, "consistent", "cached", "delegated", "default"),
-	"idmap":       {only: forFiles, alone: idMapOfContainer, set: func(m *Mount, v string) error { m.IDMap = v; return nil }},
+	"idmap":       {only: forFiles, alone: idMapOfContainer, set: (*Mount).setIDMap},
 	"u":           flagKey(forFiles, func(m *Mount, yes bool) { m.Chown = yes }),
 	"relabel":     wordKey(forFiles, func(*Mount, string) {}, "shared", "private"),
 	"nosuid":      flagKey(nil, attribute("nosuid", "suid")),
@@ -175,9 +182,10 @@ var mountKeys = map[string]mountKey{
 
 	"tmpfs-size": {only: forTmpfs, set: func(m *Mount, v string) error {
 		n, err := units.RAMInBytes(v)
-		if err != nil || n <= 0 {
+		if err != nil || n < 0 {
 			return fmt.Errorf("%q is no size: a number with a suffix is expected, as in 64m", v)
 		}
+		// None is no limit, as docker has it and tmpfs(5) says.
 		m.Attributes = append(m.Attributes, fmt.Sprintf("size=%d", n))
 		return nil
 	}},

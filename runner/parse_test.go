@@ -82,6 +82,10 @@ func TestParseMount(t *testing.T) {
 		},
 		"type=volume,src=db,dst=/d,U,nocreate,idmap,noexec,nodev=false": {Type: VolumeMount, Source: "db", Target: "/d", Chown: true, NoCreate: true, IDMap: "container", Attributes: []string{"noexec", "dev"}},
 		"type=tmpfs,dst=/t,tmpfs-size=64m,tmpfs-mode=1777,tmpcopyup":    {Type: TmpfsMount, Target: "/t", CopyUp: true, Attributes: []string{"size=67108864", "mode=1777"}},
+		"type=tmpfs,dst=/t,tmpfs-size=0":                                {Type: TmpfsMount, Target: "/t", Attributes: []string{"size=0"}},
+		"type=bind,src=/s,dst=/d,idmap=false":                           {Type: BindMount, Source: "/s", Target: "/d"},
+		"type=bind,src=/s,dst=/d,idmap=true":                            {Type: BindMount, Source: "/s", Target: "/d", IDMap: "container"},
+		"type=image,src=debian:12,dst=/i,readwrite":                     {Type: ImageMount, Source: "debian:12", Target: "/i", Writable: true},
 		"type=image,src=debian:12,dst=/i":                               {Type: ImageMount, Source: "debian:12", Target: "/i"},
 		"type=image,src=debian:12,dst=/i,rw=true,image-subpath=usr":     {Type: ImageMount, Source: "debian:12", Target: "/i", Writable: true, Subpath: "usr"},
 		"type=image,src=debian:12,dst=/i,subpath=usr":                   {Type: ImageMount, Source: "debian:12", Target: "/i", Subpath: "usr"},
@@ -124,6 +128,7 @@ func TestParseMountErrors(t *testing.T) {
 		"type=bind,src=/s,dst=/d,bind-recursive=readonly":                            "add readonly",
 		"type=bind,src=/s,dst=/d,bind-recursive=writable":                            "add readonly",
 		"type=bind,src=/s,dst=/d,ro,bind-recursive=readonly,bind-propagation=rslave": "exclude each other",
+		"type=bind,src=/s,dst=/d,ro,bind-recursive=readonly,bind-nonrecursive":       "exclude each other",
 		"src=db,dst=/d,volume-opt=x":                                                 `the key "volume-opt": "x"`,
 		"src=db,dst=/d,volume-label==x":                                              `the key "volume-label": a name`,
 		"src=db,dst=/d,volume-subpath=../x":                                          `"../x" leads out`,
@@ -143,6 +148,7 @@ func TestParseTmpfs(t *testing.T) {
 		"/t":                              {Type: TmpfsMount, Target: "/t", CopyUp: true},
 		"/t:size=64m,mode=1777":           {Type: TmpfsMount, Target: "/t", CopyUp: true, Attributes: []string{"size=64m", "mode=1777"}},
 		"/t:ro,exec,notmpcopyup,rprivate": {Type: TmpfsMount, Target: "/t", ReadOnly: true, Attributes: []string{"exec"}, Propagation: "rprivate"},
+		"/t:defaults,atime,async,noexec":  {Type: TmpfsMount, Target: "/t", CopyUp: true, Attributes: []string{"noexec"}},
 		"/t:rw,nr_inodes=5,uid=1,noatime": {Type: TmpfsMount, Target: "/t", CopyUp: true, Attributes: []string{"nr_inodes=5", "uid=1", "noatime"}},
 	} {
 		if got, err := ParseTmpfs(word); err != nil || !reflect.DeepEqual(got, want) {

@@ -15,6 +15,12 @@ var tmpfsWords = []string{
 	"nosuid", "suid", "nodev", "dev", "noexec", "exec", "noatime", "relatime", "strictatime", "nodiratime", "diratime", "noswap",
 }
 
+// tmpfsNothing are words that docker and mount(8) know, and that ask for what is so
+// anyway.
+var tmpfsNothing = []string{
+	"defaults", "async", "sync", "dirsync", "nomand", "atime", "norelatime", "nostrictatime",
+}
+
 // ParseTmpfs reads what --tmpfs says: TARGET[:OPTIONS]. It begins as a copy of
 // what it hides unless notmpcopyup is among the options.
 func ParseTmpfs(word string) (Mount, error) {
@@ -45,6 +51,7 @@ func (m *Mount) addTmpfsOption(option string) error {
 		m.ReadOnly = option == "ro"
 	case slices.Contains(propagations, option):
 		m.Propagation = option
+	case slices.Contains(tmpfsNothing, option):
 	case !valued && slices.Contains(tmpfsWords, option), value != "" && slices.Contains(tmpfsValues, key):
 		m.Attributes = append(m.Attributes, option)
 	case slices.Contains(tmpfsValues, key):

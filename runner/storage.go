@@ -3,6 +3,7 @@ package runner
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -43,12 +44,19 @@ func (r *Runner) settleStorage(s *Spec, declared map[string]struct{}) error {
 // addVolumesFrom adds the volumes and binds of another container, where nothing
 // else was asked for.
 func (r *Runner) addVolumesFrom(s *Spec, word string) error {
-	name, mode, given := strings.Cut(word, ":")
-	switch {
-	case given && mode != "ro" && mode != "rw" && mode != "z" && mode != "Z":
-		return fmt.Errorf("%q isn't known behind the colon: ro or rw is expected", mode)
-	case name == "":
+	name, modes, given := strings.Cut(word, ":")
+	if name == "" {
 		return fmt.Errorf("a container's name is expected, as in NAME:ro")
+	}
+	words := strings.Split(modes, ",")
+	for _, mode := range words {
+		if given && mode != "ro" && mode != "rw" && mode != "z" && mode != "Z" {
+			return fmt.Errorf("%q isn't known behind the colon: ro or rw is expected", mode)
+		}
+	}
+	readOnly := slices.Contains(words, "ro")
+	if readOnly && slices.Contains(words, "rw") {
+		return errors.New("ro and rw exclude each other")
 	}
 	other, err := r.Find(name)
 	if err != nil {
@@ -58,7 +66,7 @@ func (r *Runner) addVolumesFrom(s *Spec, word string) error {
 		if m.Type != VolumeMount && m.Type != BindMount || s.hasMountAt(m.Target) {
 			continue
 		}
-		m.ReadOnly = m.ReadOnly || mode == "ro"
+		m.ReadOnly = m.ReadOnly || readOnly
 		m.NoCopy = m.NoCopy || m.Type == VolumeMount // it was filled from the other's image
 		s.Mounts = append(s.Mounts, m)
 	}

@@ -18,7 +18,7 @@ func (f *storageFlags) add(flags *pflag.FlagSet, s *runner.Spec) {
 	flags.StringArrayVarP(&f.volumes, "volume", "v", nil, "[SOURCE:]TARGET[:OPTIONS]: a volume by name, or a directory or file of this machine")
 	flags.StringArrayVar(&f.mounts, "mount", nil, "type=bind|volume|tmpfs|image,source=SOURCE,target=TARGET[,KEY=VALUE…]")
 	flags.StringArrayVar(&f.tmpfs, "tmpfs", nil, "TARGET[:OPTIONS]: files in memory")
-	flags.StringArrayVar(&s.VolumesFrom, "volumes-from", nil, "CONTAINER[:ro]: all volumes and binds that another container has")
+	flags.StringArrayVar(&s.VolumesFrom, "volumes-from", nil, "CONTAINER[:ro|rw][,z|Z]: all volumes and binds that another container has")
 	flags.StringVar(&s.VolumeDriver, "volume-driver", "", "what makes the volumes that aren't there: local (default), or a plugin by name")
 	flags.StringArrayVar(&f.options, "storage-opt", nil, "size=BYTES: how much it may write to its root")
 }
