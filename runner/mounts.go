@@ -84,7 +84,7 @@ var propagations = []string{
 	"private", "rprivate", "slave", "rslave", "shared", "rshared", "unbindable", "runbindable",
 }
 
-// volumeName is docker's form.
+// volumeName is podman's form: docker wants two letters.
 var volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 
 // check finds what is wrong with a mount, whoever made it.

@@ -70,11 +70,17 @@ const (
 	temporary = ".new-"
 )
 
-// nameForm is docker's.
+// maxName is what a directory's name may have.
+const maxName = 255
+
+// nameForm is podman's: docker wants two letters.
 var nameForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 
 // CheckName tells whether a volume may have a name.
 func CheckName(name string) error {
+	if len(name) > maxName {
+		return fmt.Errorf("the name %q… is too long for a volume: %d letters are the most", name[:32], maxName)
+	}
 	if !isName(name) {
 		return fmt.Errorf("%q is no name for a volume: letters, digits, and _ . - behind the first, are allowed", name)
 	}
@@ -150,4 +156,4 @@ func syncDir(path string) error {
 	return d.Sync()
 }
 
-func isName(name string) bool { return len(name) <= 255 && nameForm.MatchString(name) }
+func isName(name string) bool { return len(name) <= maxName && nameForm.MatchString(name) }
