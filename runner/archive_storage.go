@@ -37,11 +37,22 @@ func (r *Runner) inRoot(ctx context.Context, c *Container, name string, do func(
 	if len(mounts) == 0 {
 		return driver.Apart(use)
 	}
-	return driver.Apart(func() error { return sandbox.Assembled(root, mounts, use) })
+	refused := func(place *sandbox.Mount, err error) error {
+		return m.leftOut(name, place.Target, fmt.Errorf("%s at %s: %w", place.Source, place.Target, err))
+	}
+	return driver.Apart(func() error { return sandbox.Assembled(root, mounts, refused, use) })
 }
 
-// openForCopy opens what the container mounts. What can't be had is an error where
-// the path leads to it.
+// leftOut is about a mount that can't be had: an error where the path leads to it.
+func (m *monitor) leftOut(name, place string, err error) error {
+	if leadsTo(name, place) {
+		return err
+	}
+	m.r.Warn(fmt.Sprintf("left out of the copy: %v", err))
+	return nil
+}
+
+// openForCopy opens what the container mounts.
 func (m *monitor) openForCopy(ctx context.Context, name string, h *held) (out []sandbox.Mount, err error) {
 	for _, mount := range m.c.Spec.storage() {
 		if mount.Type == TmpfsMount {
@@ -49,11 +60,10 @@ func (m *monitor) openForCopy(ctx context.Context, name string, h *held) (out []
 		}
 		mount.forCopy()
 		file, err := m.open(ctx, &mount, h)
-		if err != nil && leadsTo(name, mount.Target) {
-			return nil, fmt.Errorf("%s: %w", mount.title(), err)
-		}
 		if err != nil {
-			m.r.Warn(fmt.Sprintf("%s is left out: %v", mount.title(), err))
+			if err := m.leftOut(name, mount.Target, fmt.Errorf("%s: %w", mount.title(), err)); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		planned := mount.plan(m.c.Spec.Privileged)

@@ -10,11 +10,12 @@ import (
 
 // Assembled runs do while mounts are attached to a root, as they are in a sandbox:
 // its descriptor leads into them. Root and mounts are in no tree before, and
-// targets that aren't there are made.
+// targets that aren't there are made. What can't be attached is left out when refused
+// answers no error.
 //
 // They are attached in a mount namespace of the calling thread's own, where nobody
 // sees them. The thread must end with this, as driver.Apart's do.
-func Assembled(root *os.File, mounts []Mount, do func() error) (err error) {
+func Assembled(root *os.File, mounts []Mount, refused func(m *Mount, err error) error, do func() error) (err error) {
 	outer, err := unix.Open("/proc/thread-self/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return &os.PathError{Op: "open", Path: "/proc/thread-self/ns/mnt", Err: err}
@@ -35,7 +36,9 @@ func Assembled(root *os.File, mounts []Mount, do func() error) (err error) {
 	}
 	for i := range mounts {
 		if err := in.mount(i); err != nil {
-			return pathError(err, mounts[i].Target)
+			if err := refused(&mounts[i], err); err != nil {
+				return err
+			}
 		}
 	}
 	return do()
