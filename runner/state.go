@@ -112,7 +112,12 @@ func lockMonitor(n *layerstore.Snapshot) (monitorLock, error) {
 	return monitorLock{f}, nil
 }
 
-func (l monitorLock) release() { l.f.Close() }
+// release unlocks: to close the file would leave the lock to a thread that still has
+// a copy of the descriptor, as those of driver.Apart have until they are gone.
+func (l monitorLock) release() {
+	_ = unix.Flock(int(l.f.Fd()), unix.LOCK_UN)
+	l.f.Close()
+}
 
 // monitored tells whether somebody is the monitor.
 func monitored(n *layerstore.Snapshot) bool {
