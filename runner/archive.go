@@ -100,7 +100,7 @@ func openBelow(root int, name string, flags int, mode uint64) (int, error) {
 func (r *Runner) Get(ctx context.Context, c *Container, name string, w io.Writer) error {
 	return r.withRoot(ctx, c, request{Op: "get", Path: name},
 		func(f *framed) error { return drainInto(f, w) },
-		func(root int) error { return packBelow(root, sandbox.IDMaps{}, name, w) })
+		func(root int, ids sandbox.IDMaps) error { return packBelow(root, ids, name, w) })
 }
 
 // Put unpacks an archive into a directory of a container.
@@ -116,7 +116,7 @@ func (r *Runner) Put(ctx context.Context, c *Container, dir string, in io.Reader
 			}()
 			return drainInto(f, io.Discard)
 		},
-		func(root int) error { return unpackBelow(root, sandbox.IDMaps{}, dir, in) })
+		func(root int, ids sandbox.IDMaps) error { return unpackBelow(root, ids, dir, in) })
 }
 
 // Stat tells what a path of a container is.
@@ -124,7 +124,7 @@ func (r *Runner) Stat(ctx context.Context, c *Container, name string) (exists, d
 	var s statOf
 	err = r.withRoot(ctx, c, request{Op: "stat", Path: name},
 		func(f *framed) error { return answerOf(f, &s) },
-		func(root int) error {
+		func(root int, _ sandbox.IDMaps) error {
 			s = statBelow(root, name)
 			return nil
 		})
@@ -133,7 +133,7 @@ func (r *Runner) Stat(ctx context.Context, c *Container, name string) (exists, d
 
 // withRoot has a running container's monitor do something, or does it in the
 // root of one that doesn't run.
-func (r *Runner) withRoot(ctx context.Context, c *Container, q request, ask func(f *framed) error, do func(root int) error) error {
+func (r *Runner) withRoot(ctx context.Context, c *Container, q request, ask func(f *framed) error, do func(root int, ids sandbox.IDMaps) error) error {
 	if monitored(&c.Snapshot) {
 		f, err := r.dial(ctx, c, q)
 		if err != nil {

@@ -13,14 +13,15 @@ import (
 // inRoot mounts the root of a container that doesn't run, with its volumes, binds
 // and images where one that runs has them, for as long as do runs. What is at name
 // is what do is about.
-func (r *Runner) inRoot(ctx context.Context, c *Container, name string, do func(root int) error) error {
-	m := &monitor{r: r, c: c, facts: Look()}
-	mount, root, err := r.detach(ctx, c, sandbox.IDMaps{})
+func (r *Runner) inRoot(ctx context.Context, c *Container, name string, do func(root int, ids sandbox.IDMaps) error) error {
+	m := &monitor{r: r, c: c}
+	mount, err := m.openRoot(ctx)
 	if err != nil {
 		return err
 	}
+	root := m.root
 	defer letGo(mount, root)
-	m.root = root
+	m.plan.IDMaps = m.ids
 	h := &held{}
 	defer h.release() // when nothing is mounted on the root any more
 	mounts, err := m.openForCopy(ctx, name, h)
@@ -28,7 +29,7 @@ func (r *Runner) inRoot(ctx context.Context, c *Container, name string, do func(
 		return err
 	}
 	use := func() error {
-		err := do(int(root.Fd()))
+		err := do(int(root.Fd()), m.ids)
 		if serr := c.sync(int(root.Fd())); err == nil {
 			err = serr
 		}
@@ -40,7 +41,12 @@ func (r *Runner) inRoot(ctx context.Context, c *Container, name string, do func(
 	refused := func(place *sandbox.Mount, err error) error {
 		return m.leftOut(name, place.Target, fmt.Errorf("%s at %s: %w", place.Source, place.Target, err))
 	}
-	return driver.Apart(func() error { return sandbox.Assembled(root, mounts, refused, use) })
+	return driver.Apart(func() error {
+		if err := actAsRootOf(m.ids); err != nil { // who makes what is missing
+			return err
+		}
+		return sandbox.Assembled(root, mounts, refused, use)
+	})
 }
 
 // leftOut is about a mount that can't be had: an error where the path leads to it.
@@ -73,12 +79,11 @@ func (m *monitor) openForCopy(ctx context.Context, name string, h *held) (out []
 	return mergeMounts(nil, out), nil
 }
 
-// forCopy makes a mount what is copied from or to: with the owners on disk, those
-// of the root being the same, and nothing that would be gone with this copy's end
-// can be written to.
+// forCopy makes a mount what is copied from or to: nobody is given its files, and
+// nothing that would be gone with this copy's end can be written to.
 func (m *Mount) forCopy() {
 	m.ReadOnly = m.ReadOnly || m.Overlay
-	m.Overlay, m.Writable, m.Chown, m.IDMap = false, false, false, ""
+	m.Overlay, m.Writable, m.Chown = false, false, false
 	// What is mounted in a bind meanwhile isn't the machine's to see.
 	m.Propagation = ""
 }

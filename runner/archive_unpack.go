@@ -19,6 +19,9 @@ import (
 // count from that directory; neither they nor symlinks lead out of the root. ids
 // are those that the root shows owners in.
 func unpackBelow(root int, ids sandbox.IDMaps, dir string, r io.Reader) error {
+	if err := actAsRootOf(ids); err != nil {
+		return err
+	}
 	t := tar.NewReader(bufio.NewReaderSize(r, 256<<10))
 	for {
 		h, err := t.Next()
