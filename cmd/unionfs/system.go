@@ -157,7 +157,7 @@ func tellUsage(w io.Writer, o *output, u layerstore.Usage, volumes dfRow) error 
 		volumes,
 		{"Partial downloads", u.Partial.Count, u.Partial.Active, u.Partial.Size, u.Partial.Reclaimable},
 	}
-	if o.json || o.format != "" {
+	if o.json || o.format != "" && o.format != "table" {
 		return printRows(w, o, rows, nil, nil)
 	}
 	t := tabwriter.NewWriter(w, 0, 8, 3, ' ', 0)
@@ -190,7 +190,11 @@ with --volumes the volumes without a name of their own that no container has.`,
 			if err != nil {
 				return err
 			}
-			if !force && !agreed(cmd, what.question()) {
+			ask := agreed
+			if what.volumes {
+				ask = agreedToLose
+			}
+			if !force && !ask(cmd, what.question()) {
 				return nil
 			}
 			if what.containers {
@@ -286,8 +290,17 @@ func agreed(cmd *cobra.Command, question string) bool {
 	if !isTerminal(os.Stdin) {
 		return true
 	}
+	return agreedToLose(cmd, question)
+}
+
+// agreedToLose is about data that can't be had again: it asks whoever is there, as
+// docker's does, and who says nothing hasn't agreed.
+func agreedToLose(cmd *cobra.Command, question string) bool {
 	fmt.Fprint(cmd.OutOrStdout(), question+" [y/N] ")
 	var answer string
 	_, _ = fmt.Fscanln(cmd.InOrStdin(), &answer)
+	if !isTerminal(os.Stdin) {
+		fmt.Fprintln(cmd.OutOrStdout()) // where people end the line
+	}
 	return answer == "y" || answer == "Y" || answer == "yes"
 }

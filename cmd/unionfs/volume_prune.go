@@ -33,7 +33,7 @@ all=true|false.`,
 			if all {
 				question = "Remove all volumes that no container has?"
 			}
-			if !force && !agreed(cmd, question) {
+			if !force && !agreedToLose(cmd, question) {
 				return nil
 			}
 			return pruneVolumes(cmd, h, all, labels)
