@@ -12,6 +12,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 // output is how a command's answer is printed: a table for people, JSON or a
@@ -130,10 +131,10 @@ func (o *output) cut(s string, n int) string {
 	return string(r[:n-1]) + "…"
 }
 
-// isTerminal tells whether people look at f.
+// isTerminal tells whether people look at f. Not all devices with characters are
+// terminals: /dev/null is none.
 func isTerminal(f *os.File) bool {
-	fi, err := f.Stat()
-	return err == nil && fi.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
+	return term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
 func isTerminalWriter(w io.Writer) bool {
