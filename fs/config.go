@@ -39,6 +39,9 @@ type Config struct {
 	// MayHalt lets processors of small virtual machines halt between requests
 	// that come fast, which is slower and takes less power.
 	MayHalt bool
+	// NoUring has requests come over /dev/fuse where the kernel would bring them
+	// over io_uring.
+	NoUring bool
 	// Debug prints every request to standard error.
 	Debug bool
 	// Log gets one line for each incident; nil drops them.

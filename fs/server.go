@@ -141,6 +141,7 @@ func serving(cfg Config) transport.Options {
 			fuse.CAP_HANDLE_KILLPRIV_V2 | fuse.CAP_SETXATTR_EXT | fuse.CAP_EXPORT_SUPPORT,
 		MaxWrite: cfg.MaxWrite,
 		MayHalt:  cfg.MayHalt,
+		Uring:    !cfg.NoUring,
 
 		Passthrough: cfg.passes(),
 		Log:         cfg.Log,

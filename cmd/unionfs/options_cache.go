@@ -27,6 +27,8 @@ var cacheOptions = []option{
 		help: "largest write request"},
 	{name: "awake", value: "0|1", set: setAwake,
 		help: "1 (default): for root on a small virtual machine, idle processors poll while requests come fast"},
+	{name: "uring", value: "0|1", set: setUring,
+		help: "1 (default): requests come over io_uring where the kernel offers it"},
 	{name: "debug", set: setDebug,
 		help: "print every request, and stay in the foreground (the same as -d)"},
 }
@@ -94,6 +96,12 @@ func setMaxWrite(s *settings, value string) error {
 func setAwake(s *settings, value string) error {
 	on, err := parseSwitch("awake", value)
 	s.config.MayHalt = !on
+	return err
+}
+
+func setUring(s *settings, value string) error {
+	on, err := parseSwitch("uring", value)
+	s.config.NoUring = !on
 	return err
 }
 

@@ -41,6 +41,9 @@ func serveInit(c *call) fuse.Status {
 		want &^= fuse.CAP_WRITEBACK_CACHE | fuse.CAP_NO_OPEN_SUPPORT
 		out.MaxStackDepth = 1
 	}
+	if c.s.queues.prepare(offered) {
+		want |= fuse.CAP_OVER_IO_URING
+	}
 	flags := offered & want
 	out.Flags, out.Flags2 = uint32(flags), uint32(flags>>32)
 	out.MaxReadAhead = in.MaxReadAhead

@@ -16,6 +16,8 @@ type Options struct {
 	// Passthrough takes CAP_PASSTHROUGH, where it is offered, in place of
 	// CAP_WRITEBACK_CACHE and CAP_NO_OPEN_SUPPORT, which exclude it.
 	Passthrough bool
+	// Uring takes CAP_OVER_IO_URING, where it is offered and works.
+	Uring bool
 	// TimeGran is the resolution of time stamps in nanoseconds.
 	TimeGran uint32
 	// MayHalt lets processors halt between two requests (awake.go).

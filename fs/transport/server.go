@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 )
 
@@ -22,6 +23,7 @@ type Server struct {
 	pool   pool
 	dog    watchdog
 	linger linger
+	queues queues
 }
 
 // NewServer makes a server; Serve runs it.
@@ -29,6 +31,7 @@ func NewServer(d *Device, fs FileSystem, o Options) *Server {
 	s := &Server{dev: d, fs: fs, opts: o.withDefaults(), ready: make(chan struct{})}
 	s.pool.init(s)
 	s.dog.init(s)
+	s.queues.s = s
 	return s
 }
 
@@ -55,6 +58,7 @@ func (s *Server) Serve() error {
 	}()
 	s.pool.begin()
 	err := s.pool.wait()
+	s.queues.wait()
 	s.dog.stop()
 	<-stopped
 	s.fs.Destroy()
@@ -62,7 +66,14 @@ func (s *Server) Serve() error {
 }
 
 // answered is told of the reply to INIT.
-func (s *Server) answered() { s.readyOnce.Do(func() { close(s.ready) }) }
+func (s *Server) answered() {
+	s.readyOnce.Do(func() {
+		if s.Negotiated()&fuse.CAP_OVER_IO_URING != 0 {
+			s.queues.begin()
+		}
+		close(s.ready)
+	})
+}
 
 // hangup says what it means that reading failed.
 func hangup(err error) error {

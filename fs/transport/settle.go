@@ -55,7 +55,7 @@ func (s *Server) busy() bool {
 		return false
 	}
 	defer s.dev.drop()
-	if s.dog.pending() {
+	if s.dog.pending() || s.queues.busy() {
 		return true
 	}
 	s.pool.mu.Lock()

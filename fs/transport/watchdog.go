@@ -119,6 +119,8 @@ func (d *watchdog) look() (busy bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	busy, stuck, waiting, requests := p.survey()
+	ringBusy, ringRequests := d.s.queues.look()
+	busy, requests = busy || ringBusy, requests+ringRequests
 	if !d.s.opts.MayHalt {
 		d.awake.heed(requests)
 	}
