@@ -84,7 +84,7 @@ func mountAndUse(path string, options []string) error {
 		return err
 	}
 	fs := newFlat()
-	m := serve(d, path, fs)
+	m := serve(d, path, fs, false)
 	got, err := readPath(path + "/plain")
 	if err != nil || got != string(fs.data) {
 		err = fmt.Errorf("read %q, %v", got, err)

@@ -78,7 +78,7 @@ func TestRelativeTarget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := serve(d, filepath.Join(dir, "real"), newFlat())
+	m := serve(d, filepath.Join(dir, "real"), newFlat(), false)
 	t.Cleanup(func() { m.finish(t) })
 	if err := statPath("real/plain"); err != nil {
 		t.Error(err)

@@ -31,13 +31,24 @@ func mountFlat(t testing.TB, fs FileSystem) *mounted {
 
 func mountWith(t testing.TB, fs FileSystem, o MountOptions) *mounted {
 	t.Helper()
+	return mountOver(t, fs, o, os.Getenv(overUring) != "")
+}
+
+// mountFlatOver is mountFlat with requests over io_uring, or without.
+func mountFlatOver(t testing.TB, fs FileSystem, uring bool) *mounted {
+	t.Helper()
+	return mountOver(t, fs, MountOptions{Source: "flat", Subtype: "flat"}, uring)
+}
+
+func mountOver(t testing.TB, fs FileSystem, o MountOptions, uring bool) *mounted {
+	t.Helper()
 	fstest.NeedFUSE(t)
 	path := t.TempDir()
 	d, err := Mount(path, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := serve(d, path, fs)
+	m := serve(d, path, fs, uring)
 	t.Cleanup(func() { m.finish(t) })
 	select {
 	case <-m.server.Ready():
@@ -46,14 +57,18 @@ func mountWith(t testing.TB, fs FileSystem, o MountOptions) *mounted {
 	case <-time.After(10 * time.Second):
 		t.Fatal("no INIT")
 	}
+	if got := m.server.Negotiated()&fuse.CAP_OVER_IO_URING != 0; got != uring {
+		t.Fatalf("requests come over io_uring: %v, want %v", got, uring)
+	}
 	return m
 }
 
-func serve(d *Device, path string, fs FileSystem) *mounted {
+func serve(d *Device, path string, fs FileSystem, uring bool) *mounted {
 	m := &mounted{path: path, logs: make(chan string, 100), done: make(chan error, 1), ended: make(chan struct{})}
 	m.server = NewServer(d, fs, Options{
 		Want: fuse.CAP_BIG_WRITES | fuse.CAP_MAX_PAGES | fuse.CAP_READDIRPLUS | fuse.CAP_NO_OPEN_SUPPORT |
 			fuse.CAP_NO_OPENDIR_SUPPORT | fuse.CAP_PARALLEL_DIROPS | fuse.CAP_ASYNC_READ,
+		Uring: uring,
 		Log: func(line string) {
 			select {
 			case m.logs <- line:

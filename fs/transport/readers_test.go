@@ -66,8 +66,11 @@ func TestBlockedHandlers(t *testing.T) {
 	m := mountFlat(t, fs)
 	before := threads(t)
 	var wg sync.WaitGroup
-	for range many {
+	for i := range int32(many) {
 		wg.Go(func() { _ = statAlone(m.path + "/block") })
+		if os.Getenv(overUring) != "" { // what is asked at once may wait there
+			within(t, 5*time.Second, "the request is being handled", func() bool { return fs.blocked.Load() > i })
+		}
 	}
 	begin := time.Now()
 	within(t, 10*time.Second, "all requests are being handled", func() bool { return fs.blocked.Load() == many })
@@ -90,7 +93,11 @@ func TestBlockedHandlers(t *testing.T) {
 		return m.server.Stats().Hot == 1
 	})
 	// The clients' own threads stay, since Go keeps them: one each.
-	if after := threads(t); after > before+many+20 {
+	most := before + many + 20
+	if os.Getenv(overUring) != "" {
+		most += many // readers of queues stay, since none can be taken back
+	}
+	if after := threads(t); after > most {
 		t.Errorf("%d threads before, %d after", before, after)
 	}
 }

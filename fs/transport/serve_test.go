@@ -127,7 +127,7 @@ func TestHandedDescriptor(t *testing.T) {
 	}
 	m.dev.Close()
 	fs := newFlat()
-	s := serve(d, m.path, fs)
+	s := serve(d, m.path, fs, false)
 	if err := statPath(m.path + "/plain"); err != nil {
 		t.Error(err)
 	}

@@ -56,7 +56,7 @@ func (s *Server) Stats() Stats {
 	for r := range p.readers {
 		sum.add(&r.call.counts)
 	}
-	s.queues.count(&sum)
+	s.queues.sum(&sum)
 	st := Stats{Promoted: p.promoted, Readers: len(p.readers), Hot: p.hot, MostReaders: p.most}
 	for op := range sum.calls {
 		if n := sum.calls[op].Load(); n > 0 {

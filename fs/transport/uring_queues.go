@@ -2,7 +2,6 @@ package transport
 
 import (
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,29 +15,35 @@ const (
 	// mostQueues is for how many processors the kernel may have queues: each
 	// takes a thread.
 	mostQueues = 64
-	// queueReaders is how many readers of a queue there are at least, and wait
-	// beside those that are stuck; mostQueueReaders bounds them all.
-	queueReaders, mostQueueReaders = 2, 64
-	// kicks is how often a queue is kicked that had no reader who waits.
-	kicks = 2
+	// mostWaiting is how many readers of a queue wait for requests at first, where
+	// there are few processors; all queues together have at most maxReaders.
+	mostWaiting = 4
+	// leastWaiting is how many go on waiting while others answer, however slowly:
+	// who leaves fewer behind calls for another one.
+	leastWaiting = 2
 )
 
 // queues carry requests over io_uring (Linux 6.14, if root has allowed it): each
 // processor has one, which the kernel fills with what is asked there. What has no
 // reply goes over the device as before. The kernel gives a request to the reader
-// that answered last, so that one of them has most of the work. The watchdog sees
-// when readers are stuck, and has others join them.
+// that answered last, so that one of them has most of the work.
+//
+// A request that finds no reader waiting is given to one of those who answer, when
+// it has, and not to one that joins then (fuse_uring_do_register). So readers join
+// before it comes to that; only what is asked at once, in greater number than readers
+// wait on that processor, may wait for another's answer.
 type queues struct {
 	s *Server
 
 	// opened are rings for the first readers: once we have agreed on io_uring the
 	// kernel waits for all queues, and nothing may be missing.
-	opened    []*uring
-	kickCount atomic.Uint64
+	opened []*uring
 
 	mu      sync.Mutex
 	readers [][]*uringReader // by queue
-	kicked  []int            // by queue: how often it is still to be kicked
+	count   int              // of readers
+	// waiting is, by queue, how many readers wait, or are about to.
+	waiting []atomic.Int32
 	past    counters
 	ended   bool
 	idle    sync.WaitGroup
@@ -97,28 +102,35 @@ func (q *queues) begin() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.readers = make([][]*uringReader, len(q.opened))
-	q.kicked = make([]int, len(q.opened))
+	q.waiting = make([]atomic.Int32, len(q.opened))
 	for i, u := range q.opened {
 		q.join(i, u)
-		q.help(i)
+	}
+	for i := range q.readers {
+		for len(q.readers[i]) < max(leastWaiting, min(mostWaiting, maxReaders/4/len(q.readers))) && q.help(i) {
+		}
 	}
 	q.opened = nil
 }
 
-// help starts one more reader of a queue. The caller holds mu.
-func (q *queues) help(i int) {
-	if q.ended || len(q.readers[i]) >= mostQueueReaders {
-		return
+// help starts one more reader of a queue, if that can be. The caller holds mu.
+func (q *queues) help(i int) bool {
+	if q.ended || q.count >= maxReaders {
+		return false
 	}
-	if u, err := openUring(); err == nil { // else those who wait go on waiting
+	u, err := openUring()
+	if err == nil { // else those who wait go on waiting
 		q.join(i, u)
 	}
+	return err == nil
 }
 
 // join starts a reader of a queue. The caller holds mu.
 func (q *queues) join(i int, u *uring) {
 	r := newUringReader(q.s, i, u)
 	q.readers[i] = append(q.readers[i], r)
+	q.count++
+	q.waiting[i].Add(1)
 	q.idle.Add(1)
 	go r.run()
 }
@@ -128,6 +140,7 @@ func (q *queues) leave(r *uringReader, ended bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.ended = q.ended || ended
+	q.count--
 	q.past.add(&r.call.counts)
 	for i, other := range q.readers[r.queue] {
 		if other == r {
@@ -144,52 +157,35 @@ func (q *queues) wait() {
 	q.drop() // where INIT's answer found nobody
 }
 
-// look counts the requests since the last look, and helps queues whose readers are
-// all at the request that they were at then.
+// begins tells that a reader has got a request.
+func (q *queues) begins(i int) {
+	if q.waiting[i].Add(-1) < leastWaiting {
+		go func() {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			if q.waiting[i].Load() < leastWaiting { // as long as there is another to come
+				q.help(i)
+			}
+		}()
+	}
+}
+
+// ends tells that it is about to wait for the next one.
+func (q *queues) ends(i int) { q.waiting[i].Add(1) }
+
+// look counts the requests since the last look.
 func (q *queues) look() (busy bool, requests uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for i, readers := range q.readers {
-		stuck := 0
+	for _, readers := range q.readers {
 		for _, r := range readers {
 			turn := r.turn.Load()
-			switch {
-			case turn != r.seen:
-				requests += (turn - r.seen + 1) / 2
-				r.stuck, busy = false, true
-			case turn&1 == 1:
-				r.stuck = true
-			}
+			requests += (turn - r.seen + 1) / 2
+			busy = busy || turn != r.seen
 			r.seen = turn
-			if r.stuck {
-				stuck++
-			}
-		}
-		if stuck > 0 {
-			busy = q.relieve(i, stuck) || busy
 		}
 	}
 	return busy, requests
-}
-
-// relieve has others join the readers of a queue that are stuck, and tells whether
-// there is more to do. What was asked while none of them waited isn't given to one
-// that joins (fuse_uring_do_register), but to one that answers: so such a queue is
-// kicked, once the one who joined will be there. The caller holds mu.
-func (q *queues) relieve(i, stuck int) (busy bool) {
-	if q.kicked[i] > 0 {
-		q.kicked[i]--
-		go q.s.kick(i)
-		return true
-	}
-	if stuck == len(q.readers[i]) {
-		q.kicked[i] = kicks
-	}
-	if len(q.readers[i])-stuck < queueReaders {
-		q.help(i)
-		busy = true
-	}
-	return busy
 }
 
 // busy tells whether a request is being served.
@@ -206,8 +202,8 @@ func (q *queues) busy() bool {
 	return false
 }
 
-// count adds what all readers have done so far.
-func (q *queues) count(sum *counters) {
+// sum adds what all readers have done so far.
+func (q *queues) sum(sum *counters) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	sum.add(&q.past)
@@ -216,23 +212,6 @@ func (q *queues) count(sum *counters) {
 			sum.add(&r.call.counts)
 		}
 	}
-}
-
-// kickUnique marks what comes of a kick; the kernel's own numbers of requests don't
-// get there.
-const kickUnique = 1 << 62
-
-// kick has a reader of a queue get and answer something that asks nothing: the
-// kernel's reply to a notification that wants to know no bytes of the root's cache
-// (fuse_retrieve), which comes to the queue of the processor that notifies. With its
-// answer it takes what has waited.
-func (s *Server) kick(queue int) {
-	runtime.LockOSThread() // for ever: the thread ends with this, and its place too
-	if !s.queues.place(queue) {
-		return
-	}
-	body := fuse.NotifyRetrieveOut{NotifyUnique: kickUnique + 2*s.queues.kickCount.Add(1), Nodeid: fuse.FUSE_ROOT_ID}
-	_ = s.notify(fuse.NOTIFY_RETRIEVE_CACHE, bytesOf(&body), "") // another kick follows
 }
 
 // place puts the calling thread on a queue's processor.

@@ -53,11 +53,10 @@ type uringReader struct {
 	buf     []byte // uringFront, and the payload
 	in, out []byte // beside it
 
-	// turn counts requests begun and ended; the others are for the queues'
-	// account, and guarded by its lock.
-	turn  atomic.Uint64
-	seen  uint64
-	stuck bool
+	// turn counts requests begun and ended; seen is it at the last look, and guarded
+	// by the queues' lock.
+	turn atomic.Uint64
+	seen uint64
 }
 
 func newUringReader(s *Server, queue int, ring *uring) *uringReader {
@@ -79,10 +78,12 @@ func (r *uringReader) run() {
 	_ = r.s.queues.place(r.queue)
 	err := r.begin()
 	for err == nil {
+		r.s.queues.begins(r.queue)
 		r.turn.Add(1)
 		r.s.dog.nudge()
 		r.answer()
 		r.turn.Add(1)
+		r.s.queues.ends(r.queue)
 		err = r.next()
 	}
 	if err != errHungUp {
