@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"unionfs/fs/transport"
 	"unionfs/layerstore"
 	"unionfs/layerstore/driver"
 	"unionfs/layerstore/layertar"
@@ -16,10 +17,12 @@ import (
 
 // infoReport is what info tells.
 type infoReport struct {
-	Version       string        `json:"version"`
-	Kernel        string        `json:"kernel"`
-	Architecture  string        `json:"architecture"`
-	User          string        `json:"user"`
+	Version      string `json:"version"`
+	Kernel       string `json:"kernel"`
+	Architecture string `json:"architecture"`
+	User         string `json:"user"`
+	// Requests says how FUSE requests travel here.
+	Requests      string        `json:"requests"`
 	Store         infoStore     `json:"store"`
 	StorageDriver driver.Choice `json:"storageDriver"`
 	// DriverError says why no driver, or not the one asked for, can work.
@@ -70,8 +73,9 @@ func infoOf(s *shop) (infoReport, error) {
 	_ = unix.Uname(&name) // cannot fail with a good address
 	r := infoReport{
 		Version: ownVersion(), Architecture: runtime.GOARCH, User: userWord(),
-		Kernel: unix.ByteSliceToString(name.Sysname[:]) + " " + unix.ByteSliceToString(name.Release[:]),
-		Config: s.conf, ConfigFiles: append([]string{}, s.conf.files...),
+		Requests: requestsWord(),
+		Kernel:   unix.ByteSliceToString(name.Sysname[:]) + " " + unix.ByteSliceToString(name.Release[:]),
+		Config:   s.conf, ConfigFiles: append([]string{}, s.conf.files...),
 	}
 	err := r.Store.count(s.Store)
 	var derr error
@@ -112,11 +116,25 @@ func userWord() string {
 	}
 }
 
+// requestsWord tells how requests of FUSE mounts travel, and what could be done about
+// that.
+func requestsWord() string {
+	offered, known := transport.UringOffered()
+	switch {
+	case !known:
+		return "over /dev/fuse: this kernel has no FUSE over io_uring (Linux 6.14)"
+	case !offered:
+		return "over /dev/fuse: root can switch io_uring on, which is faster (echo Y >" + transport.UringSwitch + ")"
+	}
+	return "over io_uring, where that may be used"
+}
+
 func printInfo(w io.Writer, r infoReport) {
 	row := func(name, value string) { fmt.Fprintf(w, "%-20s %s\n", name+":", value) }
 	row("Version", r.Version)
 	row("Kernel", r.Kernel+" "+r.Architecture)
 	row("User", r.User)
+	row("Requests", r.Requests)
 	row("Store", r.Store.Root)
 	row("  Owners", r.Store.Owners)
 	row("  Images", fmt.Sprintf("%d, of %d layers", r.Store.Images, r.Store.Layers))

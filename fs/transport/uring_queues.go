@@ -49,6 +49,16 @@ type queues struct {
 	idle    sync.WaitGroup
 }
 
+// UringSwitch is where root allows new mounts of the machine to use io_uring.
+const UringSwitch = "/sys/module/fuse/parameters/enable_uring"
+
+// UringOffered tells whether new mounts can use io_uring as far as the kernel is
+// concerned, and whether it knows of that at all.
+func UringOffered() (offered, known bool) {
+	text, err := os.ReadFile(UringSwitch)
+	return err == nil && strings.TrimSpace(string(text)) == "Y", err == nil
+}
+
 // prepare opens all rings, and tells whether requests can come over io_uring.
 func (q *queues) prepare(offered uint64) bool {
 	n := possibleProcessors()
