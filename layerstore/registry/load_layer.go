@@ -50,7 +50,7 @@ func (l *loader) layerFiles(ctx context.Context, names []string, ids []layerstor
 	return out, nil
 }
 
-// layerFile brings one layer. want is "" when nobody knows its DiffID yet.
+// layerFile brings one layer. want is "" when no config says its DiffID.
 func (l *loader) layerFile(ctx context.Context, name string, want layerstore.DiffID) (layerstore.AssemblyLayer, error) {
 	if layer, ok := l.had(want); ok {
 		return layer, nil
@@ -75,7 +75,26 @@ func (l *loader) layerFile(ctx context.Context, name string, want layerstore.Dif
 	if layerstore.IsCompressed(head[:n]) {
 		return l.compressed(ctx, f, want)
 	}
+	if want == "" {
+		if want, err = l.plainID(ctx, f); err != nil {
+			return layerstore.AssemblyLayer{}, err
+		}
+		if layer, ok := l.had(want); ok {
+			return layer, nil
+		}
+	}
 	return l.plain(ctx, name, f, want)
+}
+
+// plainID hashes an uncompressed layer: what is there already isn't made anew, and
+// what is told of the rest has a name.
+func (l *loader) plainID(ctx context.Context, f *entry) (layerstore.DiffID, error) {
+	sum, _, err := v1.SHA256(ended{ctx, io.NewSectionReader(f, 0, f.Size())})
+	if err != nil {
+		return "", err
+	}
+	id := layerstore.DiffID(sum.String())
+	return id, l.st.Hold(nil, []layerstore.DiffID{id})
 }
 
 // had finds a layer that is there already, with the blob it came from.

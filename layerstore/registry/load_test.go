@@ -224,9 +224,19 @@ func TestLoadLegacy(t *testing.T) {
 	}
 	s := openStore(t)
 	o := quick()
+	steps := map[layerstore.Digest][]Step{}
+	o.Jobs, o.Progress = 1, func(e Event) { steps[e.Blob] = append(steps[e.Blob], e.Step) }
 	loaded, err := Load(context.Background(), s, Source{Reader: bytes.NewReader(archive(t, files...))}, o)
 	if err != nil || len(loaded) != 2 {
 		t.Fatalf("loaded %+v, %v", loaded, err)
+	}
+	for id, layer := range map[string][]Step{"base": steps[layerstore.DigestOf(base.plain)], "top": steps[layerstore.DigestOf(top.plain)]} {
+		if !slices.Contains(layer, Finished) {
+			t.Errorf("progress of %s: %v", id, layer)
+		}
+	}
+	if nameless := steps[""]; nameless != nil {
+		t.Errorf("progress of no layer: %v", nameless)
 	}
 	f, err := s.Find("old")
 	if err != nil || !slices.Equal(f.Names, []string{"docker.io/library/old:1", "docker.io/library/old:latest"}) {
