@@ -177,7 +177,7 @@ func (l *loader) travels(info layerstore.LayerInfo) (layerstore.AssemblyLayer, e
 	switch {
 	case !layerstore.IsCompressed(head[:n]):
 		layer.MediaType = string(types.OCIUncompressedLayer)
-	case head[0] == 0x28: // RFC 8878 section 3.1.1; gzip begins with 0x1f
+	case layerstore.IsZstd(head[:n]):
 		layer.MediaType = string(types.OCILayerZStd)
 	}
 	return layer, nil
