@@ -1,22 +1,15 @@
 package whiteout
 
-import (
-	"strings"
-
-	"golang.org/x/sys/unix"
-)
+import "strings"
 
 // tarForm is the aufs form in an archive: OCI image-spec, layer.md, "Whiteouts".
-// There the name alone decides: old archives have marks that are hard links to
-// .wh..wh.aufs, or that aren't empty.
+// There the name alone decides, as docker, podman, containerd and umoci have it:
+// old archives have marks that are hard links to .wh..wh.aufs, or that aren't empty.
 type tarForm struct{ aufs }
 
 func (tarForm) Format() Format { return FormatTar }
 
 func (tarForm) Decode(e Entry) (Mark, bool) {
-	if e.Mode&unix.S_IFMT == unix.S_IFDIR {
-		return Mark{}, false
-	}
 	return decodeAufsName(e.Name)
 }
 

@@ -29,9 +29,10 @@ func (u *unpacker) dropAufsLinks() error {
 }
 
 // markOf tells whether an entry is a whiteout or an opaque mark (OCI
-// image-spec, layer.md, "Whiteouts"). The name decides; a directory is none.
+// image-spec, layer.md, "Whiteouts"). The name alone decides, whatever the entry
+// is, as docker, podman, containerd and umoci have it.
 func markOf(name string, e *entry) (whiteout.Mark, bool, error) {
-	if e.kind == kindDir || !strings.HasPrefix(name, whiteout.AufsPrefix) {
+	if !strings.HasPrefix(name, whiteout.AufsPrefix) {
 		return whiteout.Mark{}, false, nil
 	}
 	m, ok := whiteout.NewCodec(whiteout.FormatTar, whiteout.User).Decode(whiteout.Entry{Name: name, Mode: e.kindBits()})

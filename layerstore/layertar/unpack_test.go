@@ -48,6 +48,10 @@ func TestOrder(t *testing.T) {
 			[]any{file(".wh.x"), file("x/y"), "1"},
 			"x/ x/.wh..wh..opq x/y=1",
 		},
+		"whiteouts of any kind": {
+			[]any{dir("d"), dir("d/.wh.x"), dir("d/.wh.y"), file("d/y"), "1", symlink(".wh.l", "d"), link(".wh.h", "d/y")},
+			"d/ d/.wh.x d/y=1 .wh.h .wh.l",
+		},
 		"whiteout and symlink": {[]any{symlink("x", "y"), file(".wh.x")}, "x->y"},
 		"opaque root":          {[]any{file(".wh..wh..opq"), file("x"), "1"}, ".wh..wh..opq x=1"},
 		"bookkeeping of aufs":  {[]any{file(".wh..wh.aufs"), dir(".wh..wh.plnk"), file(".wh..wh.plnk/1"), "x", file("y"), "1"}, "y=1"},
