@@ -11,6 +11,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"unionfs/whiteout"
 )
 
 // Snapshot is a writable place on top of a chain of layers.
@@ -147,12 +151,35 @@ func (s *Store) Snapshot(what string) (Snapshot, error) {
 // LowerDirs are the trees of a chain's layers, the highest first, as unions
 // take them.
 func (s *Store) LowerDirs(chain []DiffID) []string {
-	layers := Stack(chain)
+	layers := s.Lowers(chain)
 	out := make([]string, len(layers))
 	for i, l := range layers {
 		out[i] = s.LayerDir(l)
 	}
 	return out
+}
+
+// Lowers are the layers of a chain that a union merges, the highest first: down to
+// one whose root is opaque, which hides all below it. Unions don't look for that
+// mark at the root of a layer, as the kernel's overlayfs doesn't.
+func (s *Store) Lowers(chain []DiffID) []DiffID {
+	layers := Stack(chain)
+	for i, l := range layers {
+		if s.hidesAll(l) {
+			return layers[:i+1]
+		}
+	}
+	return layers
+}
+
+func (s *Store) hidesAll(l DiffID) bool {
+	fd, err := unix.Open(s.LayerDir(l), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false // who opens it to read it tells why it can't be
+	}
+	defer unix.Close(fd)
+	marks, err := whiteout.ReadDirMarks(fd, "")
+	return err == nil && marks.Opaque
 }
 
 // Stack turns a chain's order into a union's, which is the highest first. A

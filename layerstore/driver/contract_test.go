@@ -39,6 +39,7 @@ func contract(t *testing.T, make func(t *testing.T) Driver) {
 		crowded bool
 	}{
 		{"shows what the chain makes", (*bench).shows, false},
+		{"an opaque root hides all below", (*bench).opaqueRoot, false},
 		{"changes are kept, listed and packed", (*bench).changes, false},
 		{"snapshots are apart", (*bench).apart, false},
 		{"one use at a time", (*bench).oneUse, false},
@@ -161,6 +162,46 @@ func (b *bench) shows() {
 	}
 	want := lines(b.T, func(w io.Writer) error { return b.s.Export(b.Context(), w, b.chain) })
 	b.same("a new snapshot's export", want, lines(b.T, func(w io.Writer) error { return b.d.Export(b.Context(), n, w) }))
+}
+
+func (b *bench) opaqueRoot() {
+	st, err := b.s.Begin()
+	b.must(err)
+	defer st.Close()
+	chain := append(slices.Clone(b.chain), addLayers(b.T, st,
+		archive(b.T, member{name: "only", text: "only"}, member{name: ".wh..wh..opq"}),
+		archive(b.T, member{name: "above", text: "above"}))...)
+	shown := func(dir string, want ...string) {
+		b.Helper()
+		if names := b.names(dir); !slices.Equal(names, want) {
+			b.Errorf("%q shows, not %q", names, want)
+		}
+	}
+	b.view(chain, func(dir string) { shown(dir, "above", "only") })
+	n, err := b.prepareIn(b.Context(), "", chain)
+	b.must(err)
+	b.in(n, func(dir string) {
+		shown(dir, "above", "only")
+		b.must(os.Mkdir(dir+"/etc", 0o755))
+		b.must(os.WriteFile(dir+"/etc/mine", []byte("mine"), 0o644))
+	})
+	layer, err := st.AddTar(b.Context(), func(w io.Writer) error { return b.d.Diff(b.Context(), n, w) })
+	b.must(err)
+	b.view(append(chain, layer.DiffID), func(dir string) {
+		shown(dir, "above", "etc", "only")
+		shown(dir+"/etc", "mine")
+	})
+	b.must(b.d.Remove(b.Context(), n))
+}
+
+func (b *bench) names(dir string) (names []string) {
+	b.Helper()
+	entries, err := os.ReadDir(dir)
+	b.must(err)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
 }
 
 func (b *bench) changes() {

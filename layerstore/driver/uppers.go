@@ -111,7 +111,7 @@ func (u uppers) source(n *layerstore.Snapshot) (src layertar.Source, done func()
 		open = append(open, fd)
 	}
 	src = layertar.Source{Upper: open[0], Work: open[1], Lowers: open[2:], IDs: u.s.IDs(), Marks: u.marks}
-	for _, id := range layerstore.Stack(n.Layers) {
+	for _, id := range u.s.Lowers(n.Layers) {
 		src.LowerLinks = append(src.LowerLinks, u.s.Links(id))
 	}
 	return src, done, nil
