@@ -24,11 +24,14 @@ type imageRow struct {
 func imagesCommand(f *storeFlags) *cobra.Command {
 	var o output
 	var digests bool
+	var filters []string
 	cmd := &cobra.Command{
 		Use:   "images [NAME]",
 		Short: "List images",
 		Long: `List the images in the store, one row for each name. SIZE is what the image's
-layers hold, shared ones included: unionfs system df tells what they take.`,
+layers hold, shared ones included: unionfs system df tells what they take. A filter
+is dangling=true or false, reference=PATTERN, label=KEY[=VALUE], before=IMAGE or
+since=IMAGE; names may have the wildcards of a shell in a pattern.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := f.open()
@@ -36,6 +39,9 @@ layers hold, shared ones included: unionfs system df tells what they take.`,
 				return err
 			}
 			rows, err := imageRows(s, args)
+			if err == nil {
+				rows, err = filterImages(s, rows, filters)
+			}
 			if err != nil {
 				return err
 			}
@@ -43,6 +49,7 @@ layers hold, shared ones included: unionfs system df tells what they take.`,
 		},
 	}
 	o.addTable(cmd)
+	cmd.Flags().StringArrayVarP(&filters, "filter", "f", nil, "which to list; may be repeated")
 	cmd.Flags().BoolVar(&digests, "digests", false, "show the manifests' digests")
 	return cmd
 }
