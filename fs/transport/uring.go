@@ -117,21 +117,46 @@ func (u *uring) entry() *sqe {
 	return e
 }
 
-// do submits the command that was put in entry, and waits for its completion,
-// whose result it answers: a negative errno when it failed.
-func (u *uring) do() (result int32, err error) {
+// submit begins the command that was put in entry. It doesn't wait.
+func (u *uring) submit() error {
 	atomic.StoreUint32(u.sqTail, *u.sqTail+1)
-	for submit := uintptr(1); ; {
-		n, _, errno := unix.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(u.fd), submit, 1, uringGetEvents, 0, 0)
-		if errno == 0 {
-			submit -= min(submit, n)
-		} else if errno != unix.EINTR && errno != unix.EAGAIN && errno != unix.EBUSY {
-			return 0, fmt.Errorf("io_uring_enter: %w", errno)
+	for {
+		if n, err := u.enter(1, 0); n > 0 || err != nil {
+			return err
 		}
+	}
+}
+
+// do submits the command that was put in entry, unless that was done, and waits for
+// its completion, whose result it answers: a negative errno when it failed.
+func (u *uring) do(submitted bool) (result int32, err error) {
+	submit := uintptr(0)
+	if !submitted {
+		atomic.StoreUint32(u.sqTail, *u.sqTail+1)
+		submit = 1
+	}
+	for {
+		n, err := u.enter(submit, 1)
+		if err != nil {
+			return 0, err
+		}
+		submit -= min(submit, n)
 		if head := *u.cqHead; head != atomic.LoadUint32(u.cqTail) {
 			result = *(*int32)(unsafe.Add(u.cqes, uintptr(head&u.cqMask)*cqeSize+8))
 			atomic.StoreUint32(u.cqHead, head+1)
 			return result, nil
 		}
 	}
+}
+
+// enter answers how many commands the kernel has taken.
+func (u *uring) enter(submit, complete uintptr) (taken uintptr, err error) {
+	n, _, errno := unix.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(u.fd), submit, complete, uringGetEvents, 0, 0)
+	switch errno {
+	case 0:
+		return n, nil
+	case unix.EINTR, unix.EAGAIN, unix.EBUSY:
+		return 0, nil
+	}
+	return 0, fmt.Errorf("io_uring_enter: %w", errno)
 }

@@ -2,10 +2,12 @@ package transport
 
 import (
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
@@ -15,12 +17,12 @@ const (
 	// mostQueues is for how many processors the kernel may have queues: each
 	// takes a thread.
 	mostQueues = 64
-	// mostWaiting is how many readers of a queue wait for requests at first, where
-	// there are few processors; all queues together have at most maxReaders.
-	mostWaiting = 4
-	// leastWaiting is how many go on waiting while others answer, however slowly:
-	// who leaves fewer behind calls for another one.
-	leastWaiting = 2
+	// firstWaiting is how many readers of a queue wait for requests at first, since a
+	// mount comes up faster with few, and mostWaiting how many do when fillDelay is
+	// over, and go on doing so while others answer, however slowly: fewer where there
+	// are many processors. All queues together have at most maxReaders.
+	firstWaiting, mostWaiting = 2, 4
+	fillDelay                 = 50 * time.Millisecond
 )
 
 // queues carry requests over io_uring (Linux 6.14, if root has allowed it): each
@@ -44,6 +46,7 @@ type queues struct {
 	count   int              // of readers
 	// waiting is, by queue, how many readers wait, or are about to.
 	waiting []atomic.Int32
+	enough  int32 // readers that are to wait
 	past    counters
 	ended   bool
 	idle    sync.WaitGroup
@@ -111,16 +114,41 @@ func possibleProcessors() int {
 func (q *queues) begin() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	moreProcs(len(q.opened))
 	q.readers = make([][]*uringReader, len(q.opened))
 	q.waiting = make([]atomic.Int32, len(q.opened))
+	q.enough = firstWaiting
 	for i, u := range q.opened {
 		q.join(i, u)
 	}
+	q.opened = nil
+	q.fill()
+	time.AfterFunc(fillDelay, q.fillUp)
+}
+
+// moreProcs has the Go scheduler know n processors more than there are. A reader that
+// waits in the kernel keeps its processor, as the scheduler sees it, until that is
+// taken away, which can last milliseconds; with a reader for each of them nothing
+// else would run meanwhile.
+var moreProcs = func() func(n int) {
+	var once sync.Once
+	return func(n int) { once.Do(func() { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + n) }) }
+}()
+
+// fillUp has more readers wait than at first.
+func (q *queues) fillUp() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.enough = int32(max(firstWaiting, min(mostWaiting, maxReaders/4/len(q.readers))))
+	q.fill()
+}
+
+// fill has enough readers wait. The caller holds mu.
+func (q *queues) fill() {
 	for i := range q.readers {
-		for len(q.readers[i]) < max(leastWaiting, min(mostWaiting, maxReaders/4/len(q.readers))) && q.help(i) {
+		for q.waiting[i].Load() < q.enough && q.help(i) {
 		}
 	}
-	q.opened = nil
 }
 
 // help starts one more reader of a queue, if that can be. The caller holds mu.
@@ -167,15 +195,14 @@ func (q *queues) wait() {
 	q.drop() // where INIT's answer found nobody
 }
 
-// begins tells that a reader has got a request.
+// begins tells that a reader has got a request. Who leaves too few behind calls for
+// others.
 func (q *queues) begins(i int) {
-	if q.waiting[i].Add(-1) < leastWaiting {
+	if q.waiting[i].Add(-1) < firstWaiting {
 		go func() {
 			q.mu.Lock()
 			defer q.mu.Unlock()
-			if q.waiting[i].Load() < leastWaiting { // as long as there is another to come
-				q.help(i)
-			}
+			q.fill()
 		}()
 	}
 }
@@ -225,7 +252,7 @@ func (q *queues) sum(sum *counters) {
 }
 
 // place puts the calling thread on a queue's processor.
-func (q *queues) place(queue int) bool {
+func place(queue int) bool {
 	var set unix.CPUSet
 	set.Set(queue)
 	return unix.SchedSetaffinity(0, &set) == nil

@@ -73,9 +73,6 @@ func newUringReader(s *Server, queue int, ring *uring) *uringReader {
 func (r *uringReader) run() {
 	runtime.LockOSThread()
 	debug.SetPanicOnFault(true)
-	// On the processor whose requests it gets, if it may be there: the one who asks
-	// is there too, so that nobody has to be woken up on another one.
-	_ = r.s.queues.place(r.queue)
 	err := r.begin()
 	for err == nil {
 		r.s.queues.begins(r.queue)
@@ -103,19 +100,31 @@ func (r *uringReader) begin() error {
 	}
 	e := r.ring.entry()
 	e.command, e.addr, e.len = uringRegister, uint64(uintptr(unsafe.Pointer(&r.iov[0]))), uint32(len(r.iov))
-	return r.do(e, "register")
+	r.fill(e)
+	if err := r.ring.submit(); err != nil {
+		return err
+	}
+	// The mount waits for all queues: only now, as this takes its time, to the
+	// processor whose requests it gets, if it may be there. The one who asks is
+	// there too, so that nobody has to be woken up on another one.
+	_ = place(r.queue)
+	return r.result("register", true)
 }
 
 // next answers the request and waits for the next one.
 func (r *uringReader) next() error {
 	e := r.ring.entry()
 	e.command, e.fuse.commit = uringCommitAndFetch, r.headers.commit
-	return r.do(e, "commit")
+	r.fill(e)
+	return r.result("commit", false)
 }
 
-func (r *uringReader) do(e *sqe, what string) error {
+func (r *uringReader) fill(e *sqe) {
 	e.opcode, e.fd, e.fuse.queue = uringOpCmd, int32(r.s.dev.fd), uint16(r.queue)
-	result, err := r.ring.do()
+}
+
+func (r *uringReader) result(what string, submitted bool) error {
+	result, err := r.ring.do(submitted)
 	switch errno := unix.Errno(-result); {
 	case err != nil:
 		return err
