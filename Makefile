@@ -43,11 +43,14 @@ GROUP_ROOT := TestGroup(Stats|Kill|Freeze|Limits|OutOfMemory|Left)|TestDevice(s|
 # cmd/unionfs' tests with daemons of other programs, which only root can start.
 DAEMON_ROOT := TestVolumeServe(Dockerd|Podman)
 
+# Tests over io_uring, which only the machine's root can switch on.
+URING_ROOT := TestOverUring|TestUringWaiters|TestKilledOverUring
+
 # Tests that ask the kernel's overlayfs or fuse-overlayfs for a second opinion,
 # drop the kernel's caches, or change owners freely need the machine's own root:
 # test-root runs them. Whoever adds one that fails under another user with
 # "needed in CI" puts its name here.
-ROOT_ONLY := TestAgainstKernel|TestSuiteCached|TestReadsFuseOverlayfs|TestFuseOverlayfsReadsOurs|TestSuiteOnPlain|TestSuiteOnKernel|TestKernelAgainstItself|TestKernelSequences|TestSequencesFindBugs|TestRandom|TestFullDisk|$(UNION_ROOT)|$(LAYER_ROOT)|$(GROUP_ROOT)|$(DAEMON_ROOT)|$(PLAIN_ONLY)
+ROOT_ONLY := TestAgainstKernel|TestSuiteCached|TestReadsFuseOverlayfs|TestFuseOverlayfsReadsOurs|TestSuiteOnPlain|TestSuiteOnKernel|TestKernelAgainstItself|TestKernelSequences|TestSequencesFindBugs|TestRandom|TestFullDisk|$(UNION_ROOT)|$(LAYER_ROOT)|$(GROUP_ROOT)|$(DAEMON_ROOT)|$(URING_ROOT)|$(PLAIN_ONLY)
 # These need a root, that of a user namespace will do.
 ANY_ROOT := TestKernelHonoursOurMarks|TestKernelXattrWhiteouts|TestWeReadTheKernelsMarks|TestRootMount|TestMountOfCaller|TestJoinNetwork|TestJoinProcesses|TestEveryStep(OfMonitor)?Fails|TestStartGivenUp|TestKilledMonitors
 

@@ -44,7 +44,16 @@ func useOwn(target string) {
 }
 
 // TestKilledWhileItWaitsForItself: such a server must go, and its mount with it.
-func TestKilledWhileItWaitsForItself(t *testing.T) {
+func TestKilledWhileItWaitsForItself(t *testing.T) { killedWhileItWaits(t) }
+
+// TestKilledOverUring: whatever keeps a ring alive must not keep the connection.
+func TestKilledOverUring(t *testing.T) {
+	fstest.NeedUring(t)
+	killedWhileItWaits(t)
+}
+
+func killedWhileItWaits(t *testing.T) {
+	t.Helper()
 	fstest.NeedFUSE(t)
 	m := &mounted{dirs: fstest.Layers{Lower: []string{"file f \"lower\""}}.Dirs(t), target: t.TempDir()}
 	m.cfg = fs.Config{Target: m.target, FD: -1}
