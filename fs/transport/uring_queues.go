@@ -178,6 +178,7 @@ func (q *queues) leave(r *uringReader, ended bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.ended = q.ended || ended
+	q.waiting[r.queue].Add(-1)
 	q.count--
 	q.past.add(&r.call.counts)
 	for i, other := range q.readers[r.queue] {
