@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -20,6 +21,9 @@ func (r *Runner) Attach(ctx context.Context, c *Container, stdin, owner bool) (*
 
 // Exec starts a further program in a running container.
 func (r *Runner) Exec(ctx context.Context, c *Container, e ExecSpec) (*Client, error) {
+	if c.State.Status == Running && c.State.Paused {
+		return nil, fmt.Errorf("container %s is paused: unpause it first", c.nameOrID())
+	}
 	f, err := r.dial(ctx, c, request{Op: "exec", Exec: &e})
 	return &Client{f}, err
 }

@@ -77,6 +77,9 @@ func (m *monitor) attachClient(f *framed, q *request) (answer, error) {
 		attach = m.hub.attachOwner
 	}
 	defer attach(toClient(f))()
+	if q.Owner && q.Stdin {
+		m.hub.stdin.endWithOne() // it reads to the end of what its starter has
+	}
 	if q.Owner {
 		m.ownerCame()
 	}
@@ -161,6 +164,9 @@ func (m *monitor) execProcess(e *ExecSpec) (sandbox.Process, error) {
 	p.Env = slices.Clone(p.Env)
 	if e.User != "" {
 		id, err := m.acct.resolve(e.User, nil)
+		if err == nil && m.facts.SingleID {
+			id, err = (&Spec{User: e.User}).alone(id)
+		}
 		if err != nil {
 			return p, err
 		}

@@ -121,7 +121,7 @@ var operations = map[string]func(m *monitor, f *framed, q *request) (answer, err
 	"signal": (*monitor).signalClient,
 	"stats":  (*monitor).statsClient,
 	"top":    (*monitor).topClient,
-	"freeze": func(m *monitor, _ *framed, q *request) (answer, error) { return answer{}, m.box.Freeze(q.Freeze) },
+	"freeze": (*monitor).freezeClient,
 	"sync":   func(m *monitor, _ *framed, _ *request) (answer, error) { return answer{}, m.sync() },
 	"get":    (*monitor).getClient,
 	"put":    (*monitor).putClient,

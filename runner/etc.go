@@ -35,6 +35,11 @@ func (s *Spec) etc(id string, f Facts) (etcFiles, error) {
 		if err != nil {
 			return e, err
 		}
+		if ip == hostGateway {
+			if ip, err = s.hostAddress(); err != nil {
+				return e, fmt.Errorf("--add-host=%s: %w", word, err)
+			}
+		}
 		fmt.Fprintf(&b, "%s\t%s\n", ip, name)
 	}
 	e.hosts = b.String()
@@ -49,10 +54,31 @@ func parseAddHost(word string) (name, ip string, err error) {
 		name, ip, ok = before, after, true
 	}
 	ip = strings.Trim(ip, "[]")
-	if !ok || name == "" || net.ParseIP(ip) == nil {
+	if !ok || name == "" || net.ParseIP(ip) == nil && ip != hostGateway {
 		return "", "", fmt.Errorf("--add-host=%s: NAME:IP is expected, as in db:10.0.0.5", word)
 	}
 	return name, ip, nil
+}
+
+// hostGateway is docker's word for the address at which a container finds the
+// machine that it runs on.
+const hostGateway = "host-gateway"
+
+// hostAddress is the one from which the machine reaches others: its loopback isn't
+// the container's.
+func (s *Spec) hostAddress() (string, error) {
+	if s.NetMode == "host" {
+		return "127.0.0.1", nil
+	}
+	// Nothing is sent: to connect a datagram socket is to look for a route (udp(7)).
+	// The address is one that nobody has (RFC 5737).
+	c, err := net.Dial("udp", "192.0.2.1:9")
+	if err != nil {
+		return "", fmt.Errorf("this machine has no address that a container could reach: %w", err)
+	}
+	defer c.Close()
+	host, _, err := net.SplitHostPort(c.LocalAddr().String())
+	return host, err
 }
 
 // resolvConf is the machine's with what the spec says in its place (resolv.conf(5)).

@@ -132,9 +132,19 @@ func (i *inlet) Write(p []byte) (int, error) {
 
 // end is the end of one writer's input.
 func (i *inlet) end() {
-	if i.once {
+	i.mu.Lock()
+	once := i.once
+	i.mu.Unlock()
+	if once {
 		i.close()
 	}
+}
+
+// endWithOne has it close with the first who ends.
+func (i *inlet) endWithOne() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.once = true
 }
 
 func (i *inlet) close() {

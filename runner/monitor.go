@@ -50,6 +50,8 @@ type monitor struct {
 	plan sandbox.Spec
 	ctl  *control
 
+	// stateMu is for who writes the container's state.
+	stateMu sync.Mutex
 	// hints are told when the program fails.
 	hints []string
 
@@ -80,7 +82,7 @@ func (r *Runner) Monitor(ctx context.Context, c *Container, o MonitorOptions) (S
 	if err != nil {
 		st = failedState(err)
 	}
-	if werr := writeState(&c.Snapshot, st); werr != nil && err == nil {
+	if werr := m.writeState(st); werr != nil && err == nil {
 		err = werr
 	}
 	lock.release()
@@ -161,7 +163,7 @@ func (m *monitor) live(ctx context.Context, s *streams) (State, error) {
 	}
 	m.box = box
 	st := State{Status: Running, PID: box.Pid(), Monitor: os.Getpid(), StartedAt: time.Now().UTC()}
-	if err := writeState(&m.c.Snapshot, st); err != nil {
+	if err := m.writeState(st); err != nil {
 		_ = box.Kill()
 	}
 	if m.o.Started != nil {

@@ -123,8 +123,12 @@ func (r *Request) etcMounts(f Facts) []sandbox.Mount {
 	if f.SingleID {
 		out = append(out, sandbox.Mount{Type: "bind", Source: path.Join(r.EtcDir, "apt.conf"), Target: aptConfigPath, Options: []string{"bind", "ro"}})
 	}
+	options := []string{"bind", "rprivate"}
+	if r.Spec.ReadOnly {
+		options = append(options, "ro")
+	}
 	for _, name := range []string{"hosts", "hostname", "resolv.conf"} {
-		out = append(out, sandbox.Mount{Type: "bind", Source: path.Join(r.EtcDir, name), Target: "/etc/" + name, Options: []string{"bind", "rprivate"}})
+		out = append(out, sandbox.Mount{Type: "bind", Source: path.Join(r.EtcDir, name), Target: "/etc/" + name, Options: options})
 	}
 	return out
 }

@@ -147,7 +147,9 @@ func (s *Spec) rlimits() ([]sandbox.Rlimit, error) {
 		if soft > hard {
 			return nil, fmt.Errorf("--ulimit=%s: the soft limit is above the hard one", word)
 		}
-		out = append(out, sandbox.Rlimit{Name: strings.ToLower(name), Soft: soft, Hard: hard})
+		limit := sandbox.Rlimit{Name: strings.ToLower(name), Soft: soft, Hard: hard}
+		// The last of a name counts; a lower hard limit couldn't be raised again.
+		out = append(slices.DeleteFunc(out, func(old sandbox.Rlimit) bool { return old.Name == limit.Name }), limit)
 	}
 	return out, nil
 }

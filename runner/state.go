@@ -31,7 +31,8 @@ type State struct {
 	Monitor    int       `json:"monitor,omitempty"` // the process that serves it
 	ExitCode   int       `json:"exitCode"`
 	OOMKilled  bool      `json:"oomKilled,omitempty"`
-	Error      string    `json:"error,omitempty"` // why it didn't start
+	Paused     bool      `json:"paused,omitempty"` // it runs, but is stopped for a while
+	Error      string    `json:"error,omitempty"`  // why it didn't start
 	StartedAt  time.Time `json:"startedAt"`
 	FinishedAt time.Time `json:"finishedAt"`
 }
@@ -55,7 +56,7 @@ func (r *Runner) state(n *layerstore.Snapshot) (State, error) {
 	if s, err = readState(n); err != nil || s.Status != Running {
 		return s, err
 	}
-	s.Status, s.PID, s.Monitor = Exited, 0, 0
+	s.Status, s.PID, s.Monitor, s.Paused = Exited, 0, 0, false
 	s.ExitCode, s.Error = lostCode, "its monitor was killed"
 	return s, nil
 }

@@ -16,13 +16,27 @@ import (
 // to.
 const DefaultStopTimeout = 10 * time.Second
 
-// Kill sends a signal to a running container's process 1.
+// Kill sends a signal to a running container's process 1. One that ends it has a
+// paused container go on, as docker does: else it would never hear of it.
 func (r *Runner) Kill(ctx context.Context, c *Container, sig unix.Signal) error {
-	return r.ask(ctx, c, request{Op: "signal", Signal: int(sig)}, nil)
+	err := r.ask(ctx, c, request{Op: "signal", Signal: int(sig)}, nil)
+	if err == nil && sig == unix.SIGKILL {
+		err = r.goOn(ctx, c)
+	}
+	return err
+}
+
+// goOn has a container that is paused go on.
+func (r *Runner) goOn(ctx context.Context, c *Container) error {
+	st, err := r.state(&c.Snapshot)
+	if err != nil || !st.Paused {
+		return r.unlessEnded(c, err)
+	}
+	return r.unlessEnded(c, r.ask(ctx, c, request{Op: "freeze"}, nil))
 }
 
 // Stop asks a container to end, and kills it when it hasn't after the timeout:
-// the spec's, or the given one. One that isn't running is fine.
+// the spec's, or the given one; less than nothing is for ever. One that isn't running is fine.
 func (r *Runner) Stop(ctx context.Context, c *Container, timeout *time.Duration) error {
 	if c.State.Status != Running {
 		return nil
@@ -45,8 +59,15 @@ func (r *Runner) Stop(ctx context.Context, c *Container, timeout *time.Duration)
 	if err := r.Kill(ctx, c, sig); err != nil {
 		return r.unlessEnded(c, err)
 	}
-	asked, cancel := context.WithTimeout(ctx, max(patience, 0))
-	defer cancel()
+	if err := r.goOn(ctx, c); err != nil {
+		return err
+	}
+	asked := ctx
+	if patience >= 0 {
+		var cancel func()
+		asked, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
 	if _, err := r.Wait(asked, c); err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -127,11 +148,6 @@ func (r *Runner) Remove(ctx context.Context, c *Container, o RemoveOptions) erro
 		r.removeVolumes(ctx, c)
 	}
 	return err
-}
-
-// Freeze stops all processes of a running container, or lets them go on.
-func (r *Runner) Freeze(ctx context.Context, c *Container, stop bool) error {
-	return r.ask(ctx, c, request{Op: "freeze", Freeze: stop}, nil)
 }
 
 // Sync brings what a running container has written to the files of its driver,

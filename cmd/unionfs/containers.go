@@ -13,14 +13,25 @@ import (
 
 // forEach does something with each container that is named, goes on after a
 // failure, and prints what was named when it is done.
-func forEach(cmd *cobra.Command, h *house, names []string, do func(ctx context.Context, c *runner.Container) error) (failed error) {
-	for _, name := range names {
+func forEach(cmd *cobra.Command, h *house, names []string, do func(ctx context.Context, c *runner.Container) error) error {
+	return eachOf(names, func(name string) error {
 		c, err := h.Runner.Find(name)
 		if err == nil {
 			err = do(cmd.Context(), &c)
 		}
 		if err == nil {
 			fmt.Fprintln(cmd.OutOrStdout(), name)
+		}
+		return err
+	})
+}
+
+// eachOf does something about each name, goes on after a failure, and answers the
+// last one.
+func eachOf(names []string, do func(name string) error) (failed error) {
+	for _, name := range names {
+		err := do(name)
+		if err == nil {
 			continue
 		}
 		if failed != nil {
@@ -163,18 +174,17 @@ func waitCommand(f *storeFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, name := range args {
+			return eachOf(args, func(name string) error {
 				c, err := h.Runner.Find(name)
 				if err != nil {
 					return err
 				}
 				st, err := h.Wait(cmd.Context(), &c)
-				if err != nil {
-					return err
+				if err == nil {
+					fmt.Fprintln(cmd.OutOrStdout(), st.ExitCode)
 				}
-				fmt.Fprintln(cmd.OutOrStdout(), st.ExitCode)
-			}
-			return nil
+				return err
+			})
 		},
 	}
 }
@@ -242,7 +252,7 @@ func pauseCommand(f *storeFlags, name, short string, freeze bool) *cobra.Command
 				return err
 			}
 			return forEach(cmd, h, args, func(ctx context.Context, c *runner.Container) error {
-				return h.Freeze(ctx, c, freeze)
+				return h.Pause(ctx, c, freeze)
 			})
 		},
 	}

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"os"
-	"strings"
-
 	"github.com/spf13/cobra"
 
 	"unionfs/runner"
@@ -12,6 +9,7 @@ import (
 func execCommand(f *storeFlags) *cobra.Command {
 	var e runner.ExecSpec
 	var keys string
+	var envFiles []string
 	cmd := &cobra.Command{
 		Use:   "exec CONTAINER COMMAND…",
 		Short: "Run a further command in a running container",
@@ -25,10 +23,8 @@ there.`,
 				return err
 			}
 			e.Args = args[1:]
-			for i, word := range e.Env {
-				if !strings.Contains(word, "=") {
-					e.Env[i] = word + "=" + os.Getenv(word)
-				}
+			if e.Env, err = readEnvironment(envFiles, e.Env); err != nil {
+				return err
 			}
 			h, err := f.containers()
 			if err != nil {
@@ -51,6 +47,7 @@ there.`,
 	flags.BoolVarP(&e.TTY, "tty", "t", false, "give it a terminal")
 	flags.BoolVarP(&e.Detach, "detach", "d", false, "leave it running in the background")
 	flags.StringArrayVarP(&e.Env, "env", "e", nil, "KEY=VALUE, or KEY with this environment's value")
+	flags.StringArrayVar(&envFiles, "env-file", nil, "a file of such lines")
 	flags.StringVarP(&e.Dir, "workdir", "w", "", "its working directory")
 	flags.StringVarP(&e.User, "user", "u", "", "USER|UID[:GROUP|GID]")
 	flags.BoolVar(&e.Privileged, "privileged", false, "give it all privileges that the container's maker has")

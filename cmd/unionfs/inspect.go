@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -41,6 +43,7 @@ type inspectRootFS struct {
 
 func inspectCommand(f *storeFlags) *cobra.Command {
 	var o output
+	var kind string
 	cmd := &cobra.Command{
 		Use:   "inspect IMAGE|CONTAINER|SNAPSHOT|VOLUME…",
 		Short: "Show all that is known of images, containers, snapshots and volumes, as JSON",
@@ -50,10 +53,14 @@ func inspectCommand(f *storeFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printInspected(cmd, &o, args, func(what string) (any, error) { return inspect(cmd.Context(), s, what) })
+			if err := checkInspectType(kind); err != nil {
+				return err
+			}
+			return printInspected(cmd, &o, args, func(what string) (any, error) { return inspect(cmd.Context(), s, kind, what) })
 		},
 	}
 	o.addInspect(cmd)
+	cmd.Flags().StringVar(&kind, "type", "", "look for nothing but a "+strings.Join(inspectTypes, ", "))
 	return cmd
 }
 
@@ -101,23 +108,51 @@ func printInspectTemplate[T any](w io.Writer, format string, rows []T) error {
 	return err
 }
 
-// inspect looks for an image first, then for a container or a snapshot, then for a
-// volume.
-func inspect(ctx context.Context, s *shop, what string) (any, error) {
-	img, err := s.Find(what)
-	if err == nil {
-		return inspectImage(s, &img.Image)
+// inspect looks for a container or a snapshot first, as docker does, then for an
+// image, then for a volume; kind is the only one to look for, "" for all.
+func inspect(ctx context.Context, s *shop, kind, what string) (any, error) {
+	looks := []struct {
+		kinds []string
+		look  func() (any, error)
+	}{
+		{[]string{"container", "snapshot"}, func() (any, error) { return inspectSnapshot(ctx, s, kind, what) }},
+		{[]string{"image"}, func() (any, error) {
+			img, err := s.Find(what)
+			if err != nil {
+				return nil, err
+			}
+			return inspectImage(s, &img.Image)
+		}},
+		{[]string{"volume"}, func() (any, error) { return inspectVolume(ctx, s, what) }},
 	}
-	n, serr := s.Snapshot(what)
-	if serr != nil {
-		if v, verr := inspectVolume(ctx, s, what); verr == nil {
+	var failed error
+	for _, l := range looks {
+		if kind != "" && !slices.Contains(l.kinds, kind) {
+			continue
+		}
+		v, err := l.look()
+		if err == nil {
 			return v, nil
 		}
+		if failed == nil || l.kinds[0] == "image" { // its error names the way to what there is
+			failed = err
+		}
+	}
+	return nil, failed
+}
+
+func inspectSnapshot(ctx context.Context, s *shop, kind, what string) (any, error) {
+	n, err := s.Snapshot(what)
+	if err != nil {
 		return nil, err
 	}
 	r := &runner.Runner{Store: s.Store, RunDir: runDir(), Warn: warn}
-	if c, err := r.Find(n.ID); err == nil {
+	c, cerr := r.Find(n.ID)
+	switch {
+	case cerr == nil && kind != "snapshot":
 		return inspectContainer(ctx, s, &c)
+	case cerr != nil && kind == "container":
+		return nil, cerr
 	}
 	return n, nil
 }

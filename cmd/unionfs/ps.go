@@ -24,18 +24,24 @@ type psRow struct {
 	Ports   string
 	Labels  map[string]string
 	Exit    int
+
+	CreatedAt  string
+	RunningFor string
+	Mounts     string
+	Networks   string
 }
 
 func psCommand(f *storeFlags) *cobra.Command {
 	var o output
 	var all, latest bool
+	var last int
 	var filters []string
 	cmd := &cobra.Command{
 		Use:   "ps",
 		Short: "List containers",
 		Long: `List the containers that run, or with -a all. A filter is status=running,
-name=PART, label=KEY[=VALUE], ancestor=IMAGE or id=BEGINNING; several must all
-be met.`,
+name=PART, label=KEY[=VALUE], ancestor=IMAGE, id=BEGINNING, exited=CODE,
+volume=NAME|PLACE, before=CONTAINER or since=CONTAINER; several must all be met.`,
 		Args: noWords,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			h, err := f.containers()
@@ -50,14 +56,17 @@ be met.`,
 			if err != nil {
 				return err
 			}
+			if latest {
+				last = 1
+			}
+			if last > 0 {
+				all, list = true, list[:min(last, len(list))]
+			}
+			all = all || slices.ContainsFunc(filters, isStatus)
 			var rows []psRow
 			for i := range list {
-				c := &list[i]
-				if all || latest || len(filters) > 0 && slices.ContainsFunc(filters, isStatus) || c.State.Status == runner.Running {
+				if c := &list[i]; all || c.State.Status == runner.Running {
 					rows = append(rows, psRowOf(c, portsOf(h.Runner, c)))
-				}
-				if latest {
-					break
 				}
 			}
 			return printRows(cmd.OutOrStdout(), &o, rows, func(r psRow) string { return o.container(r.ID) }, []column[psRow]{
@@ -74,6 +83,7 @@ be met.`,
 	o.addTable(cmd)
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "also those that don't run")
 	cmd.Flags().BoolVarP(&latest, "latest", "l", false, "the newest alone, whatever it does")
+	cmd.Flags().IntVarP(&last, "last", "n", -1, "so many of the newest, whatever they do")
 	cmd.Flags().StringArrayVarP(&filters, "filter", "f", nil, "which to list; may be repeated")
 	return cmd
 }
@@ -105,8 +115,10 @@ func portsOf(r *runner.Runner, c *runner.Container) string {
 func psRowOf(c *runner.Container, ports string) psRow {
 	return psRow{
 		ID: c.ID, Names: c.Name, Image: c.Spec.Image + c.Spec.Rootfs, Command: strings.Join(c.Spec.CommandLine(), " "),
-		State: string(c.State.Status), Status: statusText(c.State, c.Created), Created: c.Created,
+		State: statusWord(&c.State), Status: statusText(c.State, c.Created), Created: c.Created,
 		Ports: ports, Labels: c.Labels, Exit: c.State.ExitCode,
+		CreatedAt: c.Created.Format("2006-01-02 15:04:05 -0700 MST"), RunningFor: ago(c.Created),
+		Mounts: mountNames(c), Networks: c.Spec.NetMode,
 	}
 }
 
@@ -114,7 +126,11 @@ func psRowOf(c *runner.Container, ports string) psRow {
 func statusText(s runner.State, created time.Time) string {
 	switch s.Status {
 	case runner.Running:
-		return "Up " + strings.TrimSpace(humanize.RelTime(s.StartedAt, time.Now(), "", ""))
+		up := "Up " + strings.TrimSpace(humanize.RelTime(s.StartedAt, time.Now(), "", ""))
+		if s.Paused {
+			up += " (Paused)"
+		}
+		return up
 	case runner.Exited:
 		at := s.FinishedAt
 		if at.IsZero() {
@@ -125,14 +141,47 @@ func statusText(s runner.State, created time.Time) string {
 	return "Created"
 }
 
-func isStatus(filter string) bool { return strings.HasPrefix(filter, "status=") }
+// statusWord is docker's word for what a container does.
+func statusWord(s *runner.State) string {
+	if s.Paused {
+		return "paused"
+	}
+	return string(s.Status)
+}
+
+// mountNames are volumes by name, and binds by what is bound.
+func mountNames(c *runner.Container) string {
+	var names []string
+	for _, m := range c.Storage() {
+		if m.Source != "" {
+			names = append(names, m.Source)
+		}
+	}
+	return strings.Join(names, ",")
+}
+
+// isStatus tells whether a filter is about what containers do.
+func isStatus(filter string) bool {
+	return strings.HasPrefix(filter, "status=") || strings.HasPrefix(filter, "exited=")
+}
 
 func filterContainers(list []runner.Container, filters []string) ([]runner.Container, error) {
+	whole := slices.Clone(list)
 	for _, filter := range filters {
 		key, value, _ := strings.Cut(filter, "=")
 		keep, ok := containerFilters[key]
+		if key == "before" || key == "since" {
+			i := slices.IndexFunc(whole, func(c runner.Container) bool { return c.Name == value || strings.HasPrefix(c.ID, value) })
+			if i < 0 {
+				return nil, fmt.Errorf("--filter=%s: there is no such container", filter)
+			}
+			made := whole[i].Created
+			keep, ok = func(c *runner.Container, _ string) bool {
+				return key == "before" && c.Created.Before(made) || key == "since" && c.Created.After(made)
+			}, true
+		}
 		if !ok || value == "" {
-			return nil, usagef("--filter=%s: status, name, label, ancestor or id, = and a value are expected", filter)
+			return nil, usagef("--filter=%s: status, name, label, ancestor, id, exited, volume, before or since, = and a value are expected", filter)
 		}
 		list = slices.DeleteFunc(list, func(c runner.Container) bool { return !keep(&c, value) })
 	}
@@ -140,9 +189,15 @@ func filterContainers(list []runner.Container, filters []string) ([]runner.Conta
 }
 
 var containerFilters = map[string]func(c *runner.Container, value string) bool{
-	"status": func(c *runner.Container, value string) bool { return string(c.State.Status) == value },
+	"status": func(c *runner.Container, value string) bool { return statusWord(&c.State) == value },
 	"name":   func(c *runner.Container, value string) bool { return strings.Contains(c.Name, value) },
 	"id":     func(c *runner.Container, value string) bool { return strings.HasPrefix(c.ID, value) },
+	"exited": func(c *runner.Container, value string) bool {
+		return c.State.Status == runner.Exited && fmt.Sprint(c.State.ExitCode) == value
+	},
+	"volume": func(c *runner.Container, value string) bool {
+		return slices.ContainsFunc(c.Storage(), func(m runner.Mount) bool { return m.Source == value || m.Target == value })
+	},
 	"label": func(c *runner.Container, value string) bool {
 		key, want, exact := strings.Cut(value, "=")
 		have, ok := c.Labels[key]

@@ -55,10 +55,12 @@ func (r *runFlags) add(cmd *cobra.Command) {
 	flags.StringArrayVar(&s.Groups, "group-add", nil, "a further group")
 	flags.StringVarP(&s.Hostname, "hostname", "h", "", "its host name")
 	flags.StringVar(&s.Domainname, "domainname", "", "its domain name")
-	flags.StringArrayVar(&s.AddHosts, "add-host", nil, "NAME:IP for its /etc/hosts")
+	flags.StringArrayVar(&s.AddHosts, "add-host", nil, "NAME:IP for its /etc/hosts; host-gateway is this machine's IP")
 	flags.StringArrayVar(&s.DNS, "dns", nil, "a name server")
 	flags.StringArrayVar(&s.DNSSearch, "dns-search", nil, "a search domain")
 	flags.StringArrayVar(&s.DNSOptions, "dns-option", nil, "an option of resolv.conf")
+	flags.StringArrayVar(&s.DNSOptions, "dns-opt", nil, "the same")
+	_ = flags.MarkHidden("dns-opt") // it is there
 	flags.StringArrayVarP(&r.labels, "label", "l", nil, "KEY=VALUE, kept with it")
 	flags.StringArrayVar(&r.labelFiles, "label-file", nil, "a file of such lines")
 	flags.BoolVar(&s.ReadOnly, "read-only", false, "let it not write to its root")
@@ -82,7 +84,7 @@ func (r *runFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&s.UTSMode, "uts", "", "host or private (default)")
 	flags.StringVar(&s.UserMode, "userns", "", "host, map[:uids=IN-HOST-N;gids=IN-HOST-N], keep-id[:uid=N,gid=N] or auto[:size=N]")
 	flags.StringVar(&s.CgroupMode, "cgroupns", "", "host or private (default)")
-	flags.StringVar(&r.network, "network", "", "none, host or private (default, where pasta or slirp4netns is installed)")
+	flags.StringVar(&r.network, "network", "", "none, host or private (bridge; default, where pasta or slirp4netns is installed)")
 	flags.StringVar(&r.network, "net", "", "the same")
 	_ = flags.MarkHidden("net") // it is there
 	flags.StringArrayVarP(&s.Publish, "publish", "p", nil, "[[IP:]HOST:]CONTAINER[/udp]: a port of a private network")
@@ -168,7 +170,7 @@ func readLines(flag, file string) (out []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", flag, err)
 	}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) { // editors of other systems write it
 		line = strings.TrimLeft(strings.TrimRight(line, "\r\n"), " \t")
 		if line != "" && !strings.HasPrefix(line, "#") {
 			out = append(out, line)
@@ -177,22 +179,30 @@ func readLines(flag, file string) (out []string, err error) {
 	return out, nil
 }
 
-// readEnv puts files below flags, and fills in values of this environment.
-func (r *runFlags) readEnv() error {
+func (r *runFlags) readEnv() (err error) {
+	r.spec.Env, err = readEnvironment(r.envFiles, r.spec.Env)
+	return err
+}
+
+// readEnvironment puts files below words, and fills in values of this environment.
+func readEnvironment(files, words []string) (full []string, err error) {
 	var env []string
-	for _, file := range r.envFiles {
+	for _, file := range files {
 		lines, err := readLines("--env-file", file)
 		if err != nil {
-			return err
+			return nil, err
+		}
+		for _, line := range lines {
+			if name, _, _ := strings.Cut(line, "="); name == "" || strings.ContainsAny(name, " \t") {
+				return nil, usagef("--env-file=%s: %q is no variable: KEY=VALUE or KEY is expected", file, line)
+			}
 		}
 		env = append(env, lines...)
 	}
-	r.spec.Env = append(env, r.spec.Env...)
-	var full []string
-	for _, word := range r.spec.Env {
+	for _, word := range append(env, words...) {
 		name, _, ok := strings.Cut(word, "=")
 		if name == "" {
-			return usagef("--env=%s: KEY=VALUE is expected", word)
+			return nil, usagef("--env=%s: KEY=VALUE is expected", word)
 		}
 		if !ok {
 			value, set := os.LookupEnv(name)
@@ -203,8 +213,7 @@ func (r *runFlags) readEnv() error {
 		}
 		full = append(full, word)
 	}
-	r.spec.Env = full
-	return nil
+	return full, nil
 }
 
 func (r *runFlags) readSizes() error {
@@ -223,7 +232,8 @@ func (r *runFlags) readSizes() error {
 			continue
 		}
 		n, err := units.RAMInBytes(size.word)
-		if err != nil || n <= 0 {
+		// None is no limit, as docker has it.
+		if err != nil || n < 0 || n == 0 && size.flag == "--shm-size" {
 			return usagef("%s=%s: a size is expected, as in 512m", size.flag, size.word)
 		}
 		*size.into = n
@@ -282,10 +292,17 @@ func (r *runFlags) readSecurity() error {
 	return nil
 }
 
+// privateNetworks are docker's and podman's words for a network of a container's own
+// with a way out.
+var privateNetworks = []string{"bridge", "default", "slirp4netns", "pasta"}
+
 // readNetwork decides what nobody has said: a private network where there is a
 // helper for it.
 func (r *runFlags) readNetwork() error {
 	_, missing := runner.NetworkHelper()
+	if slices.Contains(privateNetworks, r.network) {
+		r.network = "private"
+	}
 	switch {
 	case r.network == "" && missing == nil && canTun():
 		r.spec.NetMode = "private"

@@ -51,6 +51,20 @@ type statsRow struct {
 	PIDs   int64   `json:"pids"`
 }
 
+// CPUPerc, MemUsage and MemPerc are docker's words for templates.
+func (r statsRow) CPUPerc() string { return fmt.Sprintf("%.2f%%", r.CPU) }
+
+// MemUsage is what is used, and the limit.
+func (r statsRow) MemUsage() string { return size(r.Memory) + " / " + limitText(r.Limit) }
+
+// MemPerc is how much of the limit is used, "--" without one.
+func (r statsRow) MemPerc() string {
+	if r.Limit <= 0 {
+		return "--"
+	}
+	return fmt.Sprintf("%.2f%%", 100*float64(r.Memory)/float64(r.Limit))
+}
+
 func statsCommand(f *storeFlags) *cobra.Command {
 	var o output
 	var once bool
@@ -142,8 +156,8 @@ func printStats(cmd *cobra.Command, o *output, rows []statsRow) error {
 	return printRows(cmd.OutOrStdout(), o, rows, nil, []column[statsRow]{
 		{"CONTAINER ID", func(r statsRow) string { return o.container(r.ID) }},
 		{"NAME", func(r statsRow) string { return r.Name }},
-		{"CPU %", func(r statsRow) string { return fmt.Sprintf("%.2f%%", r.CPU) }},
-		{"MEM USAGE / LIMIT", func(r statsRow) string { return size(r.Memory) + " / " + limitText(r.Limit) }},
+		{"CPU %", statsRow.CPUPerc},
+		{"MEM USAGE / LIMIT", statsRow.MemUsage},
 		{"PIDS", func(r statsRow) string { return fmt.Sprint(r.PIDs) }},
 	})
 }
