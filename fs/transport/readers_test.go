@@ -65,11 +65,14 @@ func TestBlockedHandlers(t *testing.T) {
 	fs := newFlat()
 	m := mountFlat(t, fs)
 	before := threads(t)
+	release := sync.OnceFunc(func() { close(fs.release) })
+	defer release() // whatever happens: nobody could unmount
 	var wg sync.WaitGroup
 	for i := range int32(many) {
 		wg.Go(func() { _ = statAlone(m.path + "/block") })
 		if os.Getenv(overUring) != "" { // what is asked at once may wait there
 			within(t, 5*time.Second, "the request is being handled", func() bool { return fs.blocked.Load() > i })
+			m.awaitReaders(t)
 		}
 	}
 	begin := time.Now()
@@ -80,7 +83,7 @@ func TestBlockedHandlers(t *testing.T) {
 		t.Errorf("a quick request took %v", longest)
 	}
 	t.Logf("200 requests took %v, the longest %v", all, longest)
-	close(fs.release)
+	release()
 	wg.Wait()
 	within(t, 5*time.Second, "few readers are left", func() bool {
 		waits(t, m.path+"/plain", 20)

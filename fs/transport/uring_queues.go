@@ -44,9 +44,11 @@ type queues struct {
 	mu      sync.Mutex
 	readers [][]*uringReader // by queue
 	count   int              // of readers
-	// waiting is, by queue, how many readers wait, or are about to.
+	// waiting is, by queue, how many readers wait; joining are those that will,
+	// as soon as their threads run, and guarded by mu.
 	waiting []atomic.Int32
-	enough  int32 // readers that are to wait
+	joining []int
+	enough  atomic.Int32 // how many are to wait
 	past    counters
 	ended   bool
 	idle    sync.WaitGroup
@@ -116,8 +118,8 @@ func (q *queues) begin() {
 	defer q.mu.Unlock()
 	moreProcs(len(q.opened))
 	q.readers = make([][]*uringReader, len(q.opened))
-	q.waiting = make([]atomic.Int32, len(q.opened))
-	q.enough = firstWaiting
+	q.waiting, q.joining = make([]atomic.Int32, len(q.opened)), make([]int, len(q.opened))
+	q.enough.Store(firstWaiting)
 	for i, u := range q.opened {
 		q.join(i, u)
 	}
@@ -139,14 +141,14 @@ var moreProcs = func() func(n int) {
 func (q *queues) fillUp() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.enough = int32(max(firstWaiting, min(mostWaiting, maxReaders/4/len(q.readers))))
+	q.enough.Store(int32(max(firstWaiting, min(mostWaiting, maxReaders/4/len(q.readers)))))
 	q.fill()
 }
 
 // fill has enough readers wait. The caller holds mu.
 func (q *queues) fill() {
 	for i := range q.readers {
-		for q.waiting[i].Load() < q.enough && q.help(i) {
+		for int(q.waiting[i].Load())+q.joining[i] < int(q.enough.Load()) && q.help(i) {
 		}
 	}
 }
@@ -168,7 +170,7 @@ func (q *queues) join(i int, u *uring) {
 	r := newUringReader(q.s, i, u)
 	q.readers[i] = append(q.readers[i], r)
 	q.count++
-	q.waiting[i].Add(1)
+	q.joining[i]++
 	q.idle.Add(1)
 	go r.run()
 }
@@ -178,7 +180,11 @@ func (q *queues) leave(r *uringReader, ended bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.ended = q.ended || ended
-	q.waiting[r.queue].Add(-1)
+	if r.joined {
+		q.waiting[r.queue].Add(-1)
+	} else {
+		q.joining[r.queue]--
+	}
 	q.count--
 	q.past.add(&r.call.counts)
 	for i, other := range q.readers[r.queue] {
@@ -196,10 +202,19 @@ func (q *queues) wait() {
 	q.drop() // where INIT's answer found nobody
 }
 
+// joins tells that a reader is there.
+func (q *queues) joins(r *uringReader) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	r.joined = true
+	q.joining[r.queue]--
+	q.waiting[r.queue].Add(1)
+}
+
 // begins tells that a reader has got a request. Who leaves too few behind calls for
-// others.
+// others: as many as may be asked at once before they are there.
 func (q *queues) begins(i int) {
-	if q.waiting[i].Add(-1) < firstWaiting {
+	if q.waiting[i].Add(-1) < q.enough.Load() {
 		go func() {
 			q.mu.Lock()
 			defer q.mu.Unlock()

@@ -53,6 +53,7 @@ type uringReader struct {
 	buf     []byte // uringFront, and the payload
 	in, out []byte // beside it
 
+	joined bool // its entry is registered
 	// turn counts requests begun and ended; seen is it at the last look, and guarded
 	// by the queues' lock.
 	turn atomic.Uint64
@@ -104,6 +105,7 @@ func (r *uringReader) begin() error {
 	if err := r.ring.submit(); err != nil {
 		return err
 	}
+	r.s.queues.joins(r)
 	// The mount waits for all queues: only now, as this takes its time, to the
 	// processor whose requests it gets, if it may be there. The one who asks is
 	// there too, so that nobody has to be woken up on another one.
