@@ -21,6 +21,7 @@ type Machine struct {
 	FileSystem   string  `json:"fileSystem"`
 	MountOptions string  `json:"mountOptions"`
 	User         string  `json:"user"`
+	Requests     string  `json:"requests"` // how those of FUSE can travel
 	Load         float64 `json:"load"`
 }
 
@@ -35,6 +36,10 @@ func machineAt(dir string) Machine {
 	}
 	if kib, err := strconv.ParseInt(strings.TrimSuffix(valueIn("/proc/meminfo", "MemTotal"), " kB"), 10, 64); err == nil {
 		m.MemoryMiB = kib / 1024
+	}
+	m.Requests = "over /dev/fuse"
+	if on, err := os.ReadFile("/sys/module/fuse/parameters/enable_uring"); err == nil && strings.TrimSpace(string(on)) == "Y" {
+		m.Requests = "over io_uring too (enable_uring)"
 	}
 	m.FileSystem, m.MountOptions = "unknown", "unknown"
 	out, err := exec.Command("findmnt", "-n", "-o", "FSTYPE,OPTIONS", "-T", dir).Output()

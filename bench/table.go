@@ -36,6 +36,7 @@ func (r *Report) facts() [][2]string {
 		{"machine", fmt.Sprintf("%s %s, %d × %s, %d MiB", r.Machine.Kernel, r.Machine.Architecture, r.Machine.Processors, r.Machine.Processor, r.Machine.MemoryMiB)},
 		{"file system", r.Machine.FileSystem + " (" + r.Machine.MountOptions + ")"},
 		{"user", r.Machine.User},
+		{"FUSE requests", r.Machine.Requests},
 		{"lower tree", r.Lower},
 		{"load", fmt.Sprintf("%.2f to %.2f (the bench itself makes some of it)", low, high)},
 		{"time", fmt.Sprintf("%s, %v", r.Started.UTC().Format("2006-01-02 15:04 UTC"), r.Ended.Sub(r.Started).Round(time.Second))},
