@@ -34,7 +34,7 @@ func sampleReport() *Report {
 		Version: "1", Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Repeat: 3, Sizes: DefaultSizes(), Base: "kernel",
 		Targets: targets, Lower: "a <generated> tree",
 		Machine: Machine{Kernel: "Linux 6.1", Architecture: "amd64", Processor: "A Processor", Processors: 2, MemoryMiB: 4096,
-			FileSystem: "ext4", MountOptions: "rw,relatime", User: "root", Load: 0.5},
+			FileSystem: "ext4", MountOptions: "rw,relatime", User: "root", Requests: "over /dev/fuse", Load: 0.5},
 	}
 	kernel, native, ours := samples(2, 2, 2), samples(1, 1.1, 1), samples(3, 4, 5)
 	for i := range kernel {
