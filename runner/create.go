@@ -85,7 +85,7 @@ func (s *Spec) check() error {
 	if _, err := s.capabilities(); err != nil {
 		return err
 	}
-	if _, err := s.rlimits(); err != nil {
+	if _, err := s.Limits(); err != nil {
 		return err
 	}
 	if _, err := s.namespaces(false); err != nil {

@@ -9,7 +9,8 @@ import (
 // What every container has is docker's: its file systems, its devices, and what
 // of the kernel is hidden from it.
 
-const defaultShmSize = 64 << 20
+// DefaultShmSize is how many bytes /dev/shm has when nothing is said.
+const DefaultShmSize = 64 << 20
 
 func (s *Spec) defaultMounts(f Facts) []sandbox.Mount {
 	sys := []string{"nosuid", "noexec", "nodev", "ro"}
@@ -17,7 +18,7 @@ func (s *Spec) defaultMounts(f Facts) []sandbox.Mount {
 	if s.Privileged {
 		sys, cgroup = sys[:3], cgroup[:4]
 	}
-	shm := int64(defaultShmSize)
+	shm := int64(DefaultShmSize)
 	if s.ShmSize > 0 {
 		shm = s.ShmSize
 	}

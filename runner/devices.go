@@ -17,7 +17,7 @@ func (s *Spec) devices(f Facts) ([]sandbox.Device, error) {
 		out = append(out, sandbox.Device{Source: "/dev", Path: "/dev", Access: "rwm"})
 	}
 	for _, word := range s.Devices {
-		d, err := parseDevice(word)
+		d, err := ParseDevice(word)
 		if err != nil {
 			return nil, err
 		}
@@ -26,9 +26,9 @@ func (s *Spec) devices(f Facts) ([]sandbox.Device, error) {
 	return out, nil
 }
 
-// parseDevice reads the words; the numbers of the node are found when it is
+// ParseDevice reads the words; the numbers of the node are found when it is
 // made (sandbox.Device.Source).
-func parseDevice(word string) (sandbox.Device, error) {
+func ParseDevice(word string) (sandbox.Device, error) {
 	parts := strings.Split(word, ":")
 	d := sandbox.Device{Source: parts[0], Path: parts[0], Access: "rwm"}
 	switch len(parts) {

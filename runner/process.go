@@ -84,7 +84,7 @@ func (s *Spec) process(img *v1.Config, a Accounts, f Facts, hostname string) (sa
 	if err != nil {
 		return sandbox.Process{}, err
 	}
-	limits, err := s.rlimits()
+	limits, err := s.Limits()
 	if err != nil {
 		return sandbox.Process{}, err
 	}
@@ -130,8 +130,8 @@ func (s *Spec) seccompProfile(f Facts) ([]byte, error) {
 	return []byte(s.Seccomp), nil
 }
 
-// rlimits reads NAME=SOFT[:HARD]; -1 is no limit.
-func (s *Spec) rlimits() ([]sandbox.Rlimit, error) {
+// Limits reads NAME=SOFT[:HARD]; -1 is no limit.
+func (s *Spec) Limits() ([]sandbox.Rlimit, error) {
 	var out []sandbox.Rlimit
 	for _, word := range s.Ulimits {
 		name, value, ok := strings.Cut(word, "=")

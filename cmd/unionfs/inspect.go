@@ -68,17 +68,13 @@ func inspectCommand(f *storeFlags) *cobra.Command {
 // answers it in the end.
 func printInspected[T any](cmd *cobra.Command, o *output, what []string, look func(what string) (T, error)) (failed error) {
 	rows := []T{}
-	for _, one := range what {
+	failed = eachOf(what, func(one string) error {
 		row, err := look(one)
 		if err == nil {
 			rows = append(rows, row)
-			continue
 		}
-		if failed != nil {
-			say("%v", failed)
-		}
-		failed = err
-	}
+		return err
+	})
 	if len(rows) == 0 {
 		return failed
 	}
@@ -108,51 +104,54 @@ func printInspectTemplate[T any](w io.Writer, format string, rows []T) error {
 	return err
 }
 
+// inspectTypes are the words of --type.
+var inspectTypes = []string{"container", "image", "snapshot", "volume"}
+
+func checkInspectType(word string) error {
+	if word != "" && !slices.Contains(inspectTypes, word) {
+		return usagef("--type=%s: one of %s is expected", word, strings.Join(inspectTypes, ", "))
+	}
+	return nil
+}
+
 // inspect looks for a container or a snapshot first, as docker does, then for an
 // image, then for a volume; kind is the only one to look for, "" for all.
 func inspect(ctx context.Context, s *shop, kind, what string) (any, error) {
-	looks := []struct {
-		kinds []string
-		look  func() (any, error)
-	}{
-		{[]string{"container", "snapshot"}, func() (any, error) { return inspectSnapshot(ctx, s, kind, what) }},
-		{[]string{"image"}, func() (any, error) {
-			img, err := s.Find(what)
-			if err != nil {
-				return nil, err
-			}
-			return inspectImage(s, &img.Image)
-		}},
-		{[]string{"volume"}, func() (any, error) { return inspectVolume(ctx, s, what) }},
-	}
 	var failed error
-	for _, l := range looks {
-		if kind != "" && !slices.Contains(l.kinds, kind) {
-			continue
+	if kind == "" || kind == "container" || kind == "snapshot" {
+		n, err := s.Snapshot(what)
+		if err == nil {
+			return inspectSnapshot(ctx, s, kind, n)
 		}
-		v, err := l.look()
+		failed = err
+	}
+	if kind == "" || kind == "image" {
+		img, err := s.Find(what)
+		if err == nil {
+			return inspectImage(s, &img.Image)
+		}
+		failed = err // it names the way to what there is
+	}
+	if kind == "" || kind == "volume" {
+		v, err := inspectVolume(ctx, s, what)
 		if err == nil {
 			return v, nil
 		}
-		if failed == nil || l.kinds[0] == "image" { // its error names the way to what there is
+		if failed == nil {
 			failed = err
 		}
 	}
 	return nil, failed
 }
 
-func inspectSnapshot(ctx context.Context, s *shop, kind, what string) (any, error) {
-	n, err := s.Snapshot(what)
-	if err != nil {
-		return nil, err
-	}
+func inspectSnapshot(ctx context.Context, s *shop, kind string, n layerstore.Snapshot) (any, error) {
 	r := &runner.Runner{Store: s.Store, RunDir: runDir(), Warn: warn}
-	c, cerr := r.Find(n.ID)
+	c, err := r.Find(n.ID)
 	switch {
-	case cerr == nil && kind != "snapshot":
+	case err == nil && kind != "snapshot":
 		return inspectContainer(ctx, s, &c)
-	case cerr != nil && kind == "container":
-		return nil, cerr
+	case err != nil && kind == "container":
+		return nil, err
 	}
 	return n, nil
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"slices"
-	"strconv"
 	"strings"
 
 	"unionfs/runner"
@@ -63,9 +61,6 @@ type hostUlimit struct {
 	Soft, Hard int64
 }
 
-// defaultShm is what /dev/shm has when nothing is said.
-const defaultShm = 64 << 20
-
 func hostConfigOf(c *runner.Container) hostConfig {
 	s := &c.Spec
 	out := hostConfig{
@@ -79,7 +74,7 @@ func hostConfigOf(c *runner.Container) hostConfig {
 		CpuShares: s.Resources.CPUShares, CpusetCpus: s.Resources.CpusetCPUs, PidsLimit: s.Resources.PIDs,
 	}
 	if out.ShmSize == 0 {
-		out.ShmSize = defaultShm
+		out.ShmSize = runner.DefaultShmSize
 	}
 	if adj := s.Resources.OOMScoreAdj; adj != nil {
 		out.OomScoreAdj = *adj
@@ -97,10 +92,13 @@ func hostConfigOf(c *runner.Container) hostConfig {
 		}
 	}
 	for _, word := range s.Devices {
-		out.Devices = append(out.Devices, deviceOf(word))
+		if d, err := runner.ParseDevice(word); err == nil { // it was checked when the container was made
+			out.Devices = append(out.Devices, hostDevice{d.Source, d.Path, d.Access})
+		}
 	}
-	for _, word := range s.Ulimits {
-		out.Ulimits = append(out.Ulimits, ulimitOf(word))
+	limits, _ := s.Limits() // so were they
+	for _, l := range limits {
+		out.Ulimits = append(out.Ulimits, hostUlimit{l.Name, int64(l.Soft), int64(l.Hard)}) // no limit is -1
 	}
 	return out
 }
@@ -126,42 +124,4 @@ func securityWords(s *runner.Spec) (words []string) {
 		words = append(words, "systempaths=unconfined")
 	}
 	return words
-}
-
-// deviceOf reads HOST[:CONTAINER[:rwm]], or HOST:rwm.
-func deviceOf(word string) hostDevice {
-	parts := strings.Split(word, ":")
-	d := hostDevice{parts[0], parts[0], "rwm"}
-	for _, part := range parts[1:] {
-		if strings.HasPrefix(part, "/") {
-			d.PathInContainer = part
-		} else {
-			d.CgroupPermissions = part
-		}
-	}
-	return d
-}
-
-// ulimitOf reads NAME=SOFT[:HARD], which was checked when the container was made.
-func ulimitOf(word string) hostUlimit {
-	name, value, _ := strings.Cut(word, "=")
-	numbers := strings.Split(value, ":")
-	number := func(word string) int64 {
-		n, err := strconv.ParseInt(word, 10, 64)
-		if err != nil {
-			return -1 // "unlimited"
-		}
-		return n
-	}
-	return hostUlimit{name, number(numbers[0]), number(numbers[len(numbers)-1])}
-}
-
-// inspectTypes are the words of --type, and what they mean to us.
-var inspectTypes = []string{"container", "image", "snapshot", "volume"}
-
-func checkInspectType(word string) error {
-	if word != "" && !slices.Contains(inspectTypes, word) {
-		return usagef("--type=%s: one of %s is expected", word, strings.Join(inspectTypes, ", "))
-	}
-	return nil
 }

@@ -122,19 +122,14 @@ there is fine, and one whose plugin is gone is forgotten.`,
 
 // eachVolume does something with each name, goes on after a failure, and prints
 // the names with which it is done.
-func eachVolume(cmd *cobra.Command, names []string, do func(name string) error) (failed error) {
-	for _, name := range names {
+func eachVolume(cmd *cobra.Command, names []string, do func(name string) error) error {
+	return eachOf(names, func(name string) error {
 		err := do(name)
 		if err == nil {
 			fmt.Fprintln(cmd.OutOrStdout(), name)
-			continue
 		}
-		if failed != nil {
-			say("%v", failed)
-		}
-		failed = err
-	}
-	return failed
+		return err
+	})
 }
 
 // still pauses the containers that have a volume, for as long as it is copied.
@@ -157,7 +152,8 @@ func (h *house) still(ctx context.Context, pause bool) volumes.Still {
 		}
 		for i := range list {
 			c := &list[i]
-			if c.State.Status != runner.Running || !holds(c, uses) {
+			// Who paused one himself has it go on himself.
+			if c.State.Status != runner.Running || c.State.Paused || !holds(c, uses) {
 				continue
 			}
 			if err := h.Freeze(ctx, c, true); err != nil {

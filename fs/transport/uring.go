@@ -9,7 +9,7 @@ import (
 )
 
 // uring is an io_uring that has one command under way at a time (io_uring(7)). It
-// is used by the thread that opened it alone.
+// is used by the thread that enabled it alone.
 type uring struct {
 	fd int
 	// memory is a page for the commands and one for both queues' heads and tails

@@ -196,8 +196,12 @@ func (q *queues) leave(r *uringReader, ended bool) {
 	q.idle.Done()
 }
 
-// wait blocks until every reader has left.
+// wait blocks until every reader has left. The connection has ended: nobody joins
+// any more.
 func (q *queues) wait() {
+	q.mu.Lock()
+	q.ended = true
+	q.mu.Unlock()
 	q.idle.Wait()
 	q.drop() // where INIT's answer found nobody
 }
