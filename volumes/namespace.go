@@ -41,17 +41,30 @@ func EnterNamespace(dir string, inode uint64) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), dirMode); err != nil {
 		return nil, err
 	}
-	sweepNamespaces(filepath.Dir(path))
+	sweepNamespaces(filepath.Dir(path), filepath.Base(path))
 	for {
 		f, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE, 0o600)
 		if err != nil {
 			return nil, err
 		}
 		f.Close()
-		l, err := flock(path, unix.LOCK_SH)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // the last one there has just removed it
+		joined, err := JoinNamespace(dir, inode)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return joined, err
 		}
+		// the last one there has just removed it
+	}
+}
+
+// JoinNamespace is EnterNamespace where others are at work. Without a file, which is
+// fs.ErrNotExist, nobody is any more, even when the one who keeps the namespace is
+// still there: between the end of the last one and the moment in which the keeper
+// sees it (OutliveNamespace), another one may have removed the file. Who made it
+// anew would be in a namespace that nobody keeps.
+func JoinNamespace(dir string, inode uint64) (*os.File, error) {
+	path := NamespaceFile(dir, inode)
+	for {
+		l, err := flock(path, unix.LOCK_SH)
 		if err != nil || l.isAt(path) {
 			return l.f, err
 		}
@@ -59,15 +72,21 @@ func EnterNamespace(dir string, inode uint64) (*os.File, error) {
 	}
 }
 
-func sweepNamespaces(dir string) {
+// sweepNamespaces removes the files that nobody has locked, but for one.
+func sweepNamespaces(dir, but string) {
 	names, err := namesIn(dir)
 	if err != nil {
 		return // another one will
 	}
 	for _, name := range names {
+		if name == but {
+			continue
+		}
 		path := filepath.Join(dir, name)
 		if l, err := tryLock(path); err == nil {
-			_ = os.Remove(path)
+			if l.isAt(path) {
+				_ = os.Remove(path)
+			}
 			l.release()
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -78,11 +79,11 @@ func enterHome(root string, maps sandbox.IDMaps) (status int, err error) {
 	}
 	h := readHome(f)
 	if h.alive() {
-		lock, err := volumes.EnterNamespace(dir, h.Namespace)
-		if err != nil {
+		lock, err := volumes.JoinNamespace(dir, h.Namespace)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return 0, err
 		}
-		if !volumes.IsOver(lock) && h.alive() {
+		if err == nil && !volumes.IsOver(lock) && h.alive() {
 			defer lock.Close()
 			f.Close()
 			return sandbox.RunInUserNSOf(h.Holder)
