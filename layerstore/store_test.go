@@ -6,12 +6,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/klauspost/compress/zstd"
 )
 
 func newStore(t testing.TB) *Store {
@@ -170,30 +168,6 @@ func TestLayerIsUnpackedAndPacked(t *testing.T) {
 		t.Errorf("the blob doesn't unpack to the archive: %d bytes, %v", len(back), err)
 	}
 	wantWhole(t, s)
-}
-
-// A zstd stream may begin with a frame that says nothing of the data, as those do
-// that tools keep what is their own in.
-func TestDecompressSkipsFrames(t *testing.T) {
-	z, err := zstd.NewWriter(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	frame := z.EncodeAll([]byte("hello"), nil)
-	for first := byte(0x50); first <= 0x5f; first++ {
-		skipped := []byte{first, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 'x', 'x'}
-		packed := slices.Concat(skipped, frame, skipped, frame)
-		if !IsCompressed(packed[:4]) {
-			t.Errorf("%#x isn't known as a frame", first)
-		}
-		r, err := Decompress(bytes.NewReader(packed))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if text, err := io.ReadAll(r); err != nil || string(text) != "hellohello" {
-			t.Errorf("%#x: got %q, %v", first, text, err)
-		}
-	}
 }
 
 // A layer that is made twice, at once or later, is one layer.

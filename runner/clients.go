@@ -171,13 +171,13 @@ func (m *monitor) execProcess(e *ExecSpec) (sandbox.Process, error) {
 			return p, err
 		}
 		p.UID, p.GID, p.Groups = id.uid, id.gid, id.groups
-		p.Env = setEnv(p.Env, "HOME="+id.home)
+		p.Env = SetEnv(p.Env, "HOME="+id.home)
 	}
 	for _, word := range e.Env {
-		p.Env = setEnv(p.Env, word)
+		p.Env = SetEnv(p.Env, word)
 	}
 	if e.TTY {
-		p.Env = setEnv(p.Env, "TERM=xterm")
+		p.Env = SetEnv(p.Env, "TERM=xterm")
 	}
 	if e.Dir != "" {
 		p.Dir = e.Dir

@@ -64,14 +64,14 @@ func (r *Runner) Ports(c *Container) ([]Port, error) {
 // image says that is none is no port.
 func (s *Spec) exposed(declared map[string]struct{}) (out []Port, err error) {
 	for _, word := range s.Expose {
-		ports, err := parseExposed(word)
+		ports, err := ParseExposed(word)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("--expose=%w", err)
 		}
 		out = append(out, ports...)
 	}
 	for word := range declared {
-		if ports, err := parseExposed(word); err == nil {
+		if ports, err := ParseExposed(word); err == nil {
 			out = append(out, ports...)
 		}
 	}
@@ -81,15 +81,15 @@ func (s *Spec) exposed(declared map[string]struct{}) (out []Port, err error) {
 	return slices.Compact(out), nil
 }
 
-// parseExposed reads PORT[-PORT][/PROTO].
-func parseExposed(word string) (out []Port, err error) {
+// ParseExposed reads PORT[-PORT][/PROTO], as --expose and EXPOSE have it.
+func ParseExposed(word string) (out []Port, err error) {
 	ports, protocol, ok := strings.Cut(word, "/")
 	if !ok {
 		protocol = "tcp"
 	}
 	all, err := parseRange(ports)
 	if err != nil || protocol != "tcp" && protocol != "udp" && protocol != "sctp" {
-		return nil, fmt.Errorf("--expose=%s: PORT[-PORT][/tcp|/udp] is expected, as in 8000-8010", word)
+		return nil, fmt.Errorf("%s: PORT[-PORT][/tcp|/udp] is expected, as in 8000-8010", word)
 	}
 	for _, p := range all {
 		out = append(out, Port{Container: p, Protocol: protocol})

@@ -45,12 +45,14 @@ func (s *Spec) environment(img *v1.Config, id identity, hostname string, f Facts
 		env = append(env, "TERM=xterm")
 	}
 	for _, word := range append(slices.Clone(img.Env), s.Env...) {
-		env = setEnv(env, word)
+		env = SetEnv(env, word)
 	}
 	return env
 }
 
-func setEnv(env []string, word string) []string {
+// SetEnv puts NAME=VALUE into an environment, in the place of what has the name. It
+// may write into env's own array.
+func SetEnv(env []string, word string) []string {
 	name, _, _ := strings.Cut(word, "=")
 	if i := slices.IndexFunc(env, func(old string) bool { return strings.HasPrefix(old, name+"=") }); i >= 0 {
 		env[i] = word

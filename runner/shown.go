@@ -25,7 +25,7 @@ func (c *Container) Shown(img v1.Config) v1.Config {
 		out.Env = []string{defaultPath}
 	}
 	for _, word := range append(slices.Clone(img.Env), s.Env...) {
-		out.Env = setEnv(out.Env, word)
+		out.Env = SetEnv(out.Env, word)
 	}
 	if s.Entrypoint != nil {
 		out.Entrypoint, out.Cmd = *s.Entrypoint, s.Args
@@ -38,6 +38,26 @@ func (c *Container) Shown(img v1.Config) v1.Config {
 	}
 	maps.Copy(out.Labels, c.Labels)
 	return out
+}
+
+// Committed is the configuration of an image that is made of a container: what is
+// shown, but for what is this container's alone.
+func (c *Container) Committed(img v1.Config) (v1.Config, error) {
+	out := c.Shown(img)
+	out.Image, out.Hostname, out.Domainname = "", "", ""
+	out.Tty, out.OpenStdin = false, false
+	ports, err := c.Spec.exposed(img.ExposedPorts)
+	if err != nil {
+		return out, err
+	}
+	for _, p := range ports {
+		out.ExposedPorts = maps.Clone(out.ExposedPorts)
+		if out.ExposedPorts == nil {
+			out.ExposedPorts = map[string]struct{}{}
+		}
+		out.ExposedPorts[p.String()] = struct{}{}
+	}
+	return out, nil
 }
 
 // Command is the program and its arguments; "" when nobody names one.

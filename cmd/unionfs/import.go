@@ -12,15 +12,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"unionfs/layerstore"
+	"unionfs/runner/build"
 )
 
 func importCommand(f *storeFlags) *cobra.Command {
-	var message, platform string
+	var o importOptions
 	cmd := &cobra.Command{
 		Use:   "import FILE|- [NAME]",
 		Short: "Make an image of one layer from a tar of a root file system",
-		Long: `Read a tar of a root file system (plain, gzip or zstd; - is standard input)
-and make it an image of one layer. The image's id is printed.`,
+		Long: `Read a tar of a root file system (plain, gzip, zstd, bzip2 or xz; - is standard
+input) and make it an image of one layer. The image's id is printed.`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := f.open()
@@ -32,16 +33,23 @@ and make it an image of one layer. The image's id is printed.`,
 				return err
 			}
 			defer in.Close()
-			img, err := importTar(cmd.Context(), s, in, args, message, platform)
+			img, err := importTar(cmd.Context(), s, in, args, o)
 			if err == nil {
 				fmt.Fprintln(cmd.OutOrStdout(), img.ID)
 			}
 			return err
 		},
 	}
-	cmd.Flags().StringVarP(&message, "message", "m", "", "a word about the import, for the history")
-	cmd.Flags().StringVar(&platform, "platform", "", "OS/ARCH[/VARIANT] of what is in it (default: this machine's)")
+	cmd.Flags().StringVarP(&o.message, "message", "m", "", "a word about the import, for the history")
+	cmd.Flags().StringVar(&o.platform, "platform", "", "OS/ARCH[/VARIANT] of what is in it (default: this machine's)")
+	addChange(cmd, &o.changes)
 	return cmd
+}
+
+// importOptions are the words of import.
+type importOptions struct {
+	message, platform string
+	changes           []string
 }
 
 // inputFile opens a file, or standard input for "-".
@@ -52,14 +60,18 @@ func inputFile(cmd *cobra.Command, name string) (io.ReadCloser, error) {
 	return os.Open(name)
 }
 
-func importTar(ctx context.Context, s *shop, in io.Reader, args []string, message, platform string) (layerstore.Image, error) {
+func importTar(ctx context.Context, s *shop, in io.Reader, args []string, o importOptions) (layerstore.Image, error) {
 	names, err := normalized(args[1:])
 	if err != nil {
 		return layerstore.Image{}, err
 	}
-	on, err := platformOf(platform)
+	on, err := platformOf(o.platform)
 	if err != nil {
 		return layerstore.Image{}, err
+	}
+	config, err := build.Change(v1.Config{}, o.changes)
+	if err != nil {
+		return layerstore.Image{}, usageError{err.Error()}
 	}
 	st, err := s.Begin()
 	if err != nil {
@@ -82,7 +94,8 @@ func importTar(ctx context.Context, s *shop, in io.Reader, args []string, messag
 	return st.Assemble(layerstore.Assembly{
 		Config: v1.ConfigFile{
 			Created: now, OS: on.OS, Architecture: on.Architecture, Variant: on.Variant,
-			History: []v1.History{{Created: now, CreatedBy: "imported from " + args[0], Comment: message}},
+			History: []v1.History{{Created: now, CreatedBy: "imported from " + args[0], Comment: o.message}},
+			Config:  config,
 		},
 		Layers: []layerstore.AssemblyLayer{layer.Travels()},
 		Names:  names,

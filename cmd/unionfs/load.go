@@ -18,7 +18,8 @@ func loadCommand(f *storeFlags) *cobra.Command {
 		Use:   "load [FILE|FOLDER|-]",
 		Short: "Bring in images from an archive or an OCI layout",
 		Long: `Bring in the images of an archive as docker save, podman save, skopeo and buildx
-write it (docker or OCI; plain, gzip or zstd), or of a folder with an OCI layout.
+write it (docker or OCI; plain, gzip, zstd, bzip2 or xz), or of a folder with an OCI
+layout.
 oci:FOLDER:REF, oci-archive:FILE:REF and docker-archive:FILE:REF take one image
 of several. Without a word, or with -, the archive is read from standard input.`,
 		Args: cobra.MaximumNArgs(1),

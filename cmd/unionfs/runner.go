@@ -77,14 +77,46 @@ func userKey() string {
 // settled opens the store for a command that reads what a container, if what is
 // one, has written.
 func (f *storeFlags) settled(ctx context.Context, what string) (*shop, error) {
-	s, err := f.open()
+	h, c, err := f.perhapsContainer(what)
 	if err != nil {
 		return nil, err
 	}
-	r := &runner.Runner{Store: s.Store, RunDir: runDir(), Warn: warn}
-	c, err := r.Find(what)
-	if err != nil {
-		return s, nil // a snapshot, an image, or nothing: the command says
+	if c == nil {
+		return h.shop, nil
 	}
-	return s, r.Sync(ctx, &c)
+	return h.shop, h.Sync(ctx, c)
+}
+
+// perhapsContainer opens the store for a command about something that is a container
+// or not: then it is nil, and the command says what there is.
+func (f *storeFlags) perhapsContainer(what string) (*house, *runner.Container, error) {
+	s, err := f.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	h := &house{s, &runner.Runner{Store: s.Store, RunDir: runDir(), Warn: warn}}
+	c, err := h.Runner.Find(what)
+	if err != nil {
+		return h, nil, nil
+	}
+	return h, &c, nil
+}
+
+// standStill pauses a container until goOn, which is always there. One that doesn't
+// run is still, and who paused one has it go on himself.
+func (h *house) standStill(ctx context.Context, c *runner.Container) (goOn func(), err error) {
+	if c.State.Status != runner.Running || c.State.Paused {
+		return func() {}, nil
+	}
+	if err := h.Freeze(ctx, c, true); err != nil {
+		if now, ferr := h.Runner.Find(c.ID); ferr != nil || now.State.Status != runner.Running {
+			err = nil // it has just ended
+		}
+		return func() {}, err
+	}
+	return func() {
+		if err := h.Freeze(context.WithoutCancel(ctx), c, false); err != nil {
+			warn(fmt.Sprintf("container %s stays paused: %v: unionfs unpause lets it go on", c.ID, err))
+		}
+	}, nil
 }

@@ -138,12 +138,10 @@ func (h *house) still(ctx context.Context, pause bool) volumes.Still {
 		return nil
 	}
 	return func(uses []string) (func(), error) {
-		var paused []*runner.Container
+		var again []func()
 		start := func() {
-			for _, c := range paused {
-				if err := h.Freeze(context.WithoutCancel(ctx), c, false); err != nil {
-					warn(fmt.Sprintf("container %s stays paused: %v: unionfs unpause lets it go on", c.ID, err))
-				}
+			for _, goOn := range again {
+				goOn()
 			}
 		}
 		list, err := h.List()
@@ -152,18 +150,15 @@ func (h *house) still(ctx context.Context, pause bool) volumes.Still {
 		}
 		for i := range list {
 			c := &list[i]
-			// Who paused one himself has it go on himself.
-			if c.State.Status != runner.Running || c.State.Paused || !holds(c, uses) {
+			if !holds(c, uses) {
 				continue
 			}
-			if err := h.Freeze(ctx, c, true); err != nil {
-				if now, ferr := h.Runner.Find(c.ID); ferr != nil || now.State.Status != runner.Running {
-					continue // it has just ended
-				}
+			goOn, err := h.standStill(ctx, c)
+			if err != nil {
 				start()
 				return nil, fmt.Errorf("container %s has the volume, and can't be paused while that is copied: %w: stop it first, or copy while it writes with --pause=false", c.Short(), err)
 			}
-			paused = append(paused, c)
+			again = append(again, goOn)
 		}
 		return start, nil
 	}

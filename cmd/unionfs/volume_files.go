@@ -62,7 +62,7 @@ func volumeImportCommand(f *storeFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "import VOLUME FILE|-",
 		Short: "Put the files of a tar into a volume",
-		Long: `Put the files of a tar (plain, gzip or zstd; - is standard input) into a volume that
+		Long: `Put the files of a tar (plain, gzip, zstd, bzip2 or xz; - is standard input) into a volume that
 is there, beside what it has and in the place of what has the same names. A damaged
 tar changes nothing.`,
 		Args: cobra.ExactArgs(2),

@@ -67,13 +67,18 @@ func (l *loader) layerFile(ctx context.Context, name string, want layerstore.Dif
 		return layerstore.AssemblyLayer{}, err
 	}
 	defer f.Close()
-	head := make([]byte, 4)
-	n, err := f.ReadAt(head, 0)
-	if err != nil && err != io.EOF {
+	switch packed, err := compressionOf(f); {
+	case err != nil:
 		return layerstore.AssemblyLayer{}, err
-	}
-	if layerstore.IsCompressed(head[:n]) {
+	case packed == layerstore.Gzip || packed == layerstore.Zstd:
 		return l.compressed(ctx, f, want)
+	case packed != layerstore.Plain: // no registry takes it
+		unpacked, err := l.unpacked(ctx, f)
+		if err != nil {
+			return layerstore.AssemblyLayer{}, fmt.Errorf("layer %s: %w", name, err)
+		}
+		defer unpacked.Close()
+		f = unpacked
 	}
 	if want == "" {
 		if want, err = l.plainID(ctx, f); err != nil {
@@ -84,6 +89,25 @@ func (l *loader) layerFile(ctx context.Context, name string, want layerstore.Dif
 		}
 	}
 	return l.plain(ctx, name, f, want)
+}
+
+// compressionOf tells how a file is packed, and leaves it at its begin.
+func compressionOf(f io.ReaderAt) (layerstore.Compression, error) {
+	head := make([]byte, layerstore.HeadLen)
+	n, err := f.ReadAt(head, 0)
+	if err != nil && err != io.EOF {
+		return layerstore.Plain, err
+	}
+	return layerstore.CompressionOf(head[:n]), nil
+}
+
+// unpacked keeps a file's content aside in the stage.
+func (l *loader) unpacked(ctx context.Context, f *entry) (*entry, error) {
+	out, size, err := aside(ctx, l.st, f)
+	if err != nil {
+		return nil, err
+	}
+	return &entry{io.NewSectionReader(out, 0, size), out}, nil
 }
 
 // plainID hashes an uncompressed layer: what is there already isn't made anew, and
@@ -169,18 +193,14 @@ func (l *loader) travels(info layerstore.LayerInfo) (layerstore.AssemblyLayer, e
 	}
 	defer f.Close()
 	layer := info.Travels()
-	head := make([]byte, 4)
-	n, err := f.ReadAt(head, 0)
-	if err != nil && err != io.EOF {
-		return layerstore.AssemblyLayer{}, err
-	}
-	switch {
-	case !layerstore.IsCompressed(head[:n]):
+	packed, err := compressionOf(f)
+	switch packed {
+	case layerstore.Plain:
 		layer.MediaType = string(types.OCIUncompressedLayer)
-	case layerstore.IsZstd(head[:n]):
+	case layerstore.Zstd:
 		layer.MediaType = string(types.OCILayerZStd)
 	}
-	return layer, nil
+	return layer, err
 }
 
 // told is a reader that reports what passes.

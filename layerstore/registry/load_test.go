@@ -17,6 +17,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
 
 	"unionfs/layerstore"
 )
@@ -119,7 +120,7 @@ func TestLoadCompressed(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	for name, data := range map[string][]byte{"plain": plain, "gzip": gz.Bytes(), "zstd": zs.Bytes()} {
+	for name, data := range map[string][]byte{"plain": plain, "gzip": gz.Bytes(), "zstd": zs.Bytes(), "xz": xzOf(t, plain)} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
@@ -154,6 +155,54 @@ func TestLoadCompressed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestLoadForeignLayers: layers in forms that no registry takes become what they take.
+func TestLoadForeignLayers(t *testing.T) {
+	img := smallImage(t, 2)
+	files := dockerFiles(t, img, "x:1")
+	packed := 0
+	for i, f := range files {
+		if r, err := gzip.NewReader(bytes.NewReader(f.data)); err == nil {
+			plain, err := io.ReadAll(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[i].data = xzOf(t, plain)
+			packed++
+		}
+	}
+	if packed == 0 {
+		t.Fatal("no layer was packed anew")
+	}
+	s := openStore(t)
+	load(t, s, Source{Reader: bytes.NewReader(archive(t, files...))})
+	f, err := s.Find("x:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unpacked(t, s, f, img)
+	for i, l := range f.Manifest.Layers {
+		if l.MediaType != string(types.OCILayer) {
+			t.Errorf("layer %d is %s", i, l.MediaType)
+		}
+	}
+	sound(t, s)
+}
+
+func xzOf(t testing.TB, data []byte) []byte {
+	var out bytes.Buffer
+	w, err := xz.NewWriter(&out)
+	if err == nil {
+		_, err = w.Write(data)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }
 
 // TestLoadTwice: layers that are there are not read again, and the image is

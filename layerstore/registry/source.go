@@ -61,9 +61,8 @@ func (s Source) open(ctx context.Context, st *layerstore.Stage) (files, error) {
 		f.Close()
 		return openFolder(s.Path)
 	}
-	head := make([]byte, 4)
 	if fi.Mode().IsRegular() {
-		if n, _ := f.ReadAt(head, 0); !layerstore.IsCompressed(head[:n]) {
+		if packed, err := compressionOf(f); err == nil && packed == layerstore.Plain {
 			return indexTar(f)
 		}
 	}
@@ -71,22 +70,30 @@ func (s Source) open(ctx context.Context, st *layerstore.Stage) (files, error) {
 	return spool(ctx, st, f)
 }
 
-// spool writes what is read to a file, uncompressed.
+// spool reads an archive from what is kept aside of it, uncompressed.
 func spool(ctx context.Context, st *layerstore.Stage, r io.Reader) (files, error) {
-	plain, err := layerstore.Decompress(bufio.NewReaderSize(r, 1<<20))
+	f, _, err := aside(ctx, st, r)
 	if err != nil {
 		return nil, err
-	}
-	defer plain.Close()
-	f, err := st.TempFile()
-	if err != nil {
-		return nil, err
-	}
-	if _, err := io.Copy(f, ended{ctx, plain}); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("reading it: %w", err)
 	}
 	return indexTar(f)
+}
+
+// aside writes what is read to a file of the stage, uncompressed.
+func aside(ctx context.Context, st *layerstore.Stage, r io.Reader) (f *os.File, size int64, err error) {
+	plain, err := layerstore.Decompress(bufio.NewReaderSize(r, 1<<20))
+	if err != nil {
+		return nil, 0, err
+	}
+	defer plain.Close()
+	if f, err = st.TempFile(); err != nil {
+		return nil, 0, err
+	}
+	if size, err = io.Copy(f, ended{ctx, plain}); err != nil {
+		f.Close()
+		return nil, 0, fmt.Errorf("reading it: %w", err)
+	}
+	return f, size, nil
 }
 
 // ended is a reader that ends with its context.
