@@ -105,8 +105,9 @@ func (s *Store) unused(id ImageID) error {
 }
 
 // PruneImages removes images without a name, or with all those that no
-// snapshot was made from, and then whatever nobody needs.
-func (s *Store) PruneImages(all bool) (Removed, error) {
+// snapshot was made from, and then whatever nobody needs. chosen, unless it is nil,
+// says which of those may go; it is called with the store locked.
+func (s *Store) PruneImages(all bool, chosen func(Image) bool) (Removed, error) {
 	var out Removed
 	err := s.locked(func() error {
 		images, err := s.Images()
@@ -114,7 +115,7 @@ func (s *Store) PruneImages(all bool) (Removed, error) {
 			return err
 		}
 		for _, img := range images {
-			if len(img.Names) > 0 && !all || s.unused(img.ID) != nil {
+			if len(img.Names) > 0 && !all || s.unused(img.ID) != nil || chosen != nil && !chosen(img) {
 				continue
 			}
 			if err := s.forget(img.Names); err != nil {

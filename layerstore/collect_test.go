@@ -80,7 +80,7 @@ func TestSnapshotsKeepTheirLayers(t *testing.T) {
 	if err := s.RemoveSnapshot(n.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.PruneImages(false); err != nil {
+	if _, err := s.PruneImages(false, nil); err != nil {
 		t.Fatal(err)
 	}
 	if s.HasLayer(img.Layers[0]) {
@@ -127,14 +127,14 @@ func TestStagesHold(t *testing.T) {
 	s := newStore(t)
 	st := begin(t, s)
 	info := addLayer(t, st, tarOf(t, [2]string{"a", "1"}))
-	if _, err := s.PruneImages(true); err != nil {
+	if _, err := s.PruneImages(true, nil); err != nil {
 		t.Fatal(err)
 	}
 	if !s.HasLayer(info.DiffID) || !s.HasBlob(info.Blob) {
 		t.Fatal("a prune took what a stage holds")
 	}
 	st.Close()
-	gone, err := s.PruneImages(true)
+	gone, err := s.PruneImages(true, nil)
 	if err != nil || len(gone.Layers) != 1 || len(gone.Blobs) != 1 {
 		t.Errorf("got %+v, %v", gone, err)
 	}
@@ -144,11 +144,11 @@ func TestPruneImages(t *testing.T) {
 	s := newStore(t)
 	addImage(t, s, "", tarOf(t, [2]string{"a", "1"}))
 	addImage(t, s, "named", tarOf(t, [2]string{"a", "2"}))
-	gone, err := s.PruneImages(false)
+	gone, err := s.PruneImages(false, nil)
 	if err != nil || len(gone.Images) != 1 {
 		t.Errorf("got %+v, %v; want the image without a name", gone, err)
 	}
-	gone, err = s.PruneImages(true)
+	gone, err = s.PruneImages(true, nil)
 	if err != nil || len(gone.Images) != 1 || len(gone.Untagged) != 1 {
 		t.Errorf("got %+v, %v; want the other", gone, err)
 	}

@@ -57,7 +57,7 @@ func turn(s *Store, name string) error {
 			return err
 		}
 	case 1:
-		_, err := s.PruneImages(false)
+		_, err := s.PruneImages(false, nil)
 		return err
 	case 2:
 		if err := s.Tag(name, "i"+strconv.Itoa(rand.IntN(4))); err != nil && !errors.As(err, &unknown) {
@@ -173,7 +173,7 @@ func TestKilled(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := again.PruneImages(true); err != nil {
+	if _, err := again.PruneImages(true, nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, folder := range []string{"layers", "blobs/sha256", "images", "snapshots", "stages"} {

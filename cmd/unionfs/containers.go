@@ -241,7 +241,15 @@ func renameCommand(f *storeFlags) *cobra.Command {
 	}
 }
 
-func pauseCommand(f *storeFlags, name, short string, freeze bool) *cobra.Command {
+func pauseCommand(f *storeFlags) *cobra.Command {
+	return freezeCommand(f, "pause", "Stop all processes of containers for a while", true)
+}
+
+func unpauseCommand(f *storeFlags) *cobra.Command {
+	return freezeCommand(f, "unpause", "Let them go on", false)
+}
+
+func freezeCommand(f *storeFlags, name, short string, freeze bool) *cobra.Command {
 	return &cobra.Command{
 		Use:   name + " CONTAINER…",
 		Short: short,

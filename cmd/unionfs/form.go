@@ -38,7 +38,7 @@ type form struct {
 var verbs = []string{
 	"umount", "unmount", "version", "completion", "help", "man", "__complete", "__completeNoDesc",
 	"pull", "push", "login", "logout", "load", "save", "import", "export",
-	"image", "images", "tag", "rmi", "inspect", "history", "tree", "diff", "squash", "commit",
+	"image", "container", "images", "tag", "rmi", "inspect", "history", "tree", "diff", "squash", "commit",
 	"run", "create", "start", "stop", "restart", "kill", "pause", "unpause", "wait", "exec", "attach", "logs",
 	"ps", "top", "stats", "rm", "rename", "cp", "bundle", monitorWord, runner.KeeperWord,
 	"snapshot", "volume", volumeServerWord, holderWord, "system", "info", "unshare", "bench", benchWorkerWord,

@@ -56,11 +56,9 @@ func imagesToDrop(s *shop, key, value string) (func(imageRow) bool, error) {
 		}
 		return func(r imageRow) bool { return (r.Repository == "<none>") != want }, nil
 	case "label":
-		name, want, exact := strings.Cut(value, "=")
 		return func(r imageRow) bool {
 			cfg, err := s.Config(layerstore.ImageID(r.ID))
-			have, ok := cfg.Config.Labels[name]
-			return err != nil || !ok || exact && have != want
+			return err != nil || !hasLabel(cfg.Config.Labels, value)
 		}, nil
 	case "before", "since":
 		at, err := madeAt(s, value)

@@ -42,8 +42,22 @@ type inspectRootFS struct {
 }
 
 func inspectCommand(f *storeFlags) *cobra.Command {
-	var o output
 	var kind string
+	cmd := inspectCommandOf(f, &kind)
+	cmd.Flags().StringVar(&kind, "type", "", "look for nothing but a "+strings.Join(inspectTypes, ", "))
+	return cmd
+}
+
+// inspectOnly is inspect among the commands about one kind of thing.
+func inspectOnly(f *storeFlags, kind string) *cobra.Command {
+	cmd := inspectCommandOf(f, &kind)
+	cmd.Use = "inspect " + strings.ToUpper(kind) + "…"
+	cmd.Short = "Show all that is known of " + kind + "s, as JSON"
+	return cmd
+}
+
+func inspectCommandOf(f *storeFlags, kind *string) *cobra.Command {
+	var o output
 	cmd := &cobra.Command{
 		Use:   "inspect IMAGE|CONTAINER|SNAPSHOT|VOLUME…",
 		Short: "Show all that is known of images, containers, snapshots and volumes, as JSON",
@@ -53,14 +67,13 @@ func inspectCommand(f *storeFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := checkInspectType(kind); err != nil {
+			if err := checkInspectType(*kind); err != nil {
 				return err
 			}
-			return printInspected(cmd, &o, args, func(what string) (any, error) { return inspect(cmd.Context(), s, kind, what) })
+			return printInspected(cmd, &o, args, func(what string) (any, error) { return inspect(cmd.Context(), s, *kind, what) })
 		},
 	}
 	o.addInspect(cmd)
-	cmd.Flags().StringVar(&kind, "type", "", "look for nothing but a "+strings.Join(inspectTypes, ", "))
 	return cmd
 }
 

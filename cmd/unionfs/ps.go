@@ -199,9 +199,7 @@ var containerFilters = map[string]func(c *runner.Container, value string) bool{
 		return slices.ContainsFunc(c.Storage(), func(m runner.Mount) bool { return m.Source == value || m.Target == value })
 	},
 	"label": func(c *runner.Container, value string) bool {
-		key, want, exact := strings.Cut(value, "=")
-		have, ok := c.Labels[key]
-		return ok && (!exact || have == want)
+		return hasLabel(c.Labels, value)
 	},
 	"ancestor": func(c *runner.Container, value string) bool {
 		return c.Spec.Image == value || strings.HasPrefix(c.Image.Hex(), strings.TrimPrefix(value, "sha256:"))

@@ -3,15 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"unionfs/layerstore"
 	"unionfs/layerstore/driver"
-	"unionfs/runner"
-	"unionfs/volumes"
 )
 
 func systemCommand(f *storeFlags) *cobra.Command {
@@ -172,135 +169,4 @@ func tellUsage(w io.Writer, o *output, u layerstore.Usage, volumes dfRow) error 
 		fmt.Fprintf(w, "Images share layers: without that they would take %s more.\n", size(u.Shared))
 	}
 	return nil
-}
-
-func pruneCommand(f *storeFlags) *cobra.Command {
-	var what pruned
-	var force bool
-	cmd := &cobra.Command{
-		Use:   "prune",
-		Short: "Remove what nobody needs",
-		Long: `Remove images without a name, or with --all every image that no container or
-snapshot was made from, and the layers, blobs and unfinished downloads that
-nothing needs; before that, with --containers, the containers that don't run, and
-with --volumes the volumes without a name of their own that no container has.`,
-		Args: noWords,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := f.open()
-			if err != nil {
-				return err
-			}
-			ask := agreed
-			if what.volumes {
-				ask = agreedToLose
-			}
-			if !force && !ask(cmd, what.question()) {
-				return nil
-			}
-			if what.containers {
-				if err := pruneContainers(cmd, s); err != nil {
-					return err
-				}
-			}
-			if what.volumes {
-				if err := pruneVolumesToo(cmd, s); err != nil {
-					return err
-				}
-			}
-			gone, err := s.PruneImages(what.all)
-			for _, name := range gone.Untagged {
-				fmt.Fprintln(cmd.OutOrStdout(), "Untagged:", layerstore.Familiar(name))
-			}
-			for _, id := range gone.Images {
-				fmt.Fprintln(cmd.OutOrStdout(), "Deleted:", id)
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%d images, %d layers, %d blobs removed, %s given back\n", len(gone.Images), len(gone.Layers), len(gone.Blobs), size(gone.Bytes))
-			if err != nil {
-				return err
-			}
-			return driver.Collect(cmd.Context(), s.Store)
-		},
-	}
-	cmd.Flags().BoolVarP(&what.all, "all", "a", false, "also images that have names")
-	cmd.Flags().BoolVarP(&force, "force", "f", false, "don't ask")
-	cmd.Flags().BoolVar(&what.volumes, "volumes", false, "also volumes without a name that no container has")
-	cmd.Flags().BoolVar(&what.containers, "containers", false, "also containers that don't run, and what they wrote")
-	return cmd
-}
-
-// pruneContainers removes those that don't run.
-func pruneContainers(cmd *cobra.Command, s *shop) error {
-	r := &runner.Runner{Store: s.Store, RunDir: runDir(), Warn: warn}
-	list, err := r.List()
-	if err != nil {
-		return err
-	}
-	count, bytes := 0, int64(0)
-	for i := range list {
-		c := &list[i]
-		if c.State.Status == runner.Running {
-			continue
-		}
-		weight, err := weigh(s, c.Snapshot)
-		if err == nil {
-			err = r.Remove(cmd.Context(), c, runner.RemoveOptions{})
-		}
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(cmd.OutOrStdout(), "Removed:", c.ID)
-		count, bytes = count+1, bytes+weight
-	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%d containers removed, %s given back\n", count, size(bytes))
-	return nil
-}
-
-// pruned is what system prune removes beside what nobody can want.
-type pruned struct{ all, containers, volumes bool }
-
-func (p pruned) question() string {
-	what := "images without a name"
-	if p.all {
-		what = "all images without a snapshot"
-	}
-	if p.volumes {
-		what = "volumes without a name that no container has, " + what
-	}
-	if p.containers {
-		what = "containers that don't run, " + what
-	}
-	return fmt.Sprintf("Remove %s, and layers that nothing needs?", what)
-}
-
-func pruneVolumesToo(cmd *cobra.Command, s *shop) error {
-	store, err := s.sweptVolumes()
-	if err != nil {
-		return err
-	}
-	gone, err := store.Prune(cmd.Context(), s.volumeUsers(), func(v *volumes.Volume) (bool, error) { return v.Anonymous, nil })
-	for _, name := range gone.Names {
-		fmt.Fprintln(cmd.OutOrStdout(), "Removed:", name)
-	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%d volumes removed, %s given back\n", len(gone.Names), size(gone.Bytes))
-	return err
-}
-
-// agreed asks people; programs have said what they want by calling.
-func agreed(cmd *cobra.Command, question string) bool {
-	if !isTerminal(os.Stdin) {
-		return true
-	}
-	return agreedToLose(cmd, question)
-}
-
-// agreedToLose is about data that can't be had again: it asks whoever is there, as
-// docker's does, and who says nothing hasn't agreed.
-func agreedToLose(cmd *cobra.Command, question string) bool {
-	fmt.Fprint(cmd.OutOrStdout(), question+" [y/N] ")
-	var answer string
-	_, _ = fmt.Fscanln(cmd.InOrStdin(), &answer)
-	if !isTerminal(os.Stdin) {
-		fmt.Fprintln(cmd.OutOrStdout()) // where people end the line
-	}
-	return answer == "y" || answer == "Y" || answer == "yes"
 }

@@ -40,11 +40,10 @@ func storeCommands(f *storeFlags) []*cobra.Command {
 	return []*cobra.Command{
 		pullCommand(f), pushCommand(f), loginCommand(f), logoutCommand(), loadCommand(f), saveCommand(f),
 		importCommand(f), exportCommand(f),
-		imageCommand(f), imagesCommand(f), tagCommand(f), rmiCommand(f), inspectCommand(f), historyCommand(f),
+		imageCommand(f), containerCommand(f), imagesCommand(f), tagCommand(f), rmiCommand(f), inspectCommand(f), historyCommand(f),
 		treeCommand(f), diffCommand(f), squashCommand(f), commitCommand(f),
 		runCommand(f), createCommand(f), startCommand(f), stopCommand(f), restartCommand(f), killCommand(f),
-		pauseCommand(f, "pause", "Stop all processes of containers for a while", true),
-		pauseCommand(f, "unpause", "Let them go on", false),
+		pauseCommand(f), unpauseCommand(f),
 		waitCommand(f), execCommand(f), attachCommand(f), logsCommand(f), psCommand(f), topCommand(f), statsCommand(f),
 		rmCommand(f), renameCommand(f), cpCommand(f), bundleCommand(f), monitorCommand(f), keeperCommand(), holderCommand(),
 		snapshotCommand(f), volumeCommand(f), volumeServerCommand(f), systemCommand(f), infoCommand(f), unshareCommand(),
@@ -59,7 +58,21 @@ func imageCommand(f *storeFlags) *cobra.Command {
 	list.Use, list.Aliases = "ls [NAME]", []string{"list"}
 	remove.Use, remove.Aliases = "rm IMAGE…", []string{"remove"}
 	cmd.AddCommand(list, remove, pullCommand(f), pushCommand(f), loadCommand(f), saveCommand(f), importCommand(f),
-		tagCommand(f), inspectCommand(f), historyCommand(f), treeCommand(f), diffCommand(f), squashCommand(f), pruneCommand(f))
+		tagCommand(f), inspectOnly(f, "image"), historyCommand(f), treeCommand(f), diffCommand(f), squashCommand(f), pruneCommand(f))
+	return cmd
+}
+
+// containerCommand holds the container commands under the names that docker's
+// "container" has for them.
+func containerCommand(f *storeFlags) *cobra.Command {
+	cmd := group("container", "Manage containers")
+	list := psCommand(f)
+	list.Use, list.Aliases = "ls", []string{"list", "ps"}
+	cmd.AddCommand(list, containerPruneCommand(f),
+		runCommand(f), createCommand(f), startCommand(f), stopCommand(f), restartCommand(f), killCommand(f),
+		pauseCommand(f), unpauseCommand(f), waitCommand(f), execCommand(f), attachCommand(f), logsCommand(f),
+		topCommand(f), statsCommand(f), rmCommand(f), renameCommand(f), cpCommand(f), inspectOnly(f, "container"),
+		commitCommand(f), diffCommand(f), exportCommand(f))
 	return cmd
 }
 

@@ -145,20 +145,14 @@ func volumeMatches(v *volumes.Volume, key string, values []string, users volumes
 	case "driver":
 		return slices.Contains(values, v.Driver), nil
 	case "label":
-		return !slices.ContainsFunc(values, func(want string) bool { return !hasLabel(v, want) }), nil
+		return !slices.ContainsFunc(values, func(want string) bool { return !hasLabel(v.Labels, want) }), nil
 	case "label!":
-		return !slices.ContainsFunc(values, func(want string) bool { return hasLabel(v, want) }), nil
+		return !slices.ContainsFunc(values, func(want string) bool { return hasLabel(v.Labels, want) }), nil
 	}
 	by, err := users(v.Name)
 	dangling := len(by) == 0 && len(v.Uses) == 0
 	want := values[len(values)-1]
 	return dangling == (want == "true" || want == "1"), err
-}
-
-func hasLabel(v *volumes.Volume, want string) bool {
-	key, value, given := strings.Cut(want, "=")
-	have, ok := v.Labels[key]
-	return ok && (!given || have == value)
 }
 
 // volumeInspect is what volume inspect tells, under docker's names.

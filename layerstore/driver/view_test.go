@@ -22,7 +22,7 @@ func TestViewKeepsLayers(t *testing.T) {
 	b.must(err)
 	b.chain = addLayers(t, st, archive(t, member{name: "./"}, member{name: "top", text: "top"}))
 	prune := func() layerstore.Removed {
-		gone, err := s.PruneImages(true)
+		gone, err := s.PruneImages(true, nil)
 		b.must(err)
 		return gone
 	}
