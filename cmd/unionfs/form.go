@@ -4,8 +4,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"unionfs/runner"
 )
 
 // formKind is one of the ways in which the program is called.
@@ -31,17 +29,6 @@ type form struct {
 	// verb says that the word "mount" was typed, so that people and not
 	// programs are at the other end.
 	verb bool
-}
-
-// verbs are the commands, with their other names, that may follow our own
-// name. Under any other name each word is a source or a target.
-var verbs = []string{
-	"umount", "unmount", "version", "completion", "help", "man", "__complete", "__completeNoDesc",
-	"pull", "push", "login", "logout", "load", "save", "import", "export",
-	"image", "container", "images", "tag", "rmi", "inspect", "history", "tree", "diff", "squash", "commit",
-	"run", "create", "start", "stop", "restart", "kill", "pause", "unpause", "wait", "exec", "attach", "logs",
-	"ps", "top", "stats", "rm", "rename", "cp", "bundle", monitorWord, runner.KeeperWord,
-	"snapshot", "volume", volumeServerWord, holderWord, "system", "info", "unshare", "bench", benchWorkerWord,
 }
 
 // globals are the flags that may stand before a command.
@@ -78,7 +65,7 @@ func (f form) standIn() bool {
 func (f form) looksLikeMount() bool {
 	first := f.args[0]
 	flag, _, _ := strings.Cut(first, "=")
-	if slices.Contains(verbs, first) || slices.Contains(globals, flag) || first == "-h" || first == "--help" {
+	if isVerb(first) || slices.Contains(globals, flag) || first == "-h" || first == "--help" {
 		return false
 	}
 	return strings.HasPrefix(first, "-") || slices.ContainsFunc(f.args, func(arg string) bool {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"slices"
 	"strings"
 	"testing"
 )
@@ -42,14 +41,32 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// Every command is known as one, so that none of its flags makes it a mount.
+// Every command is known as one, so that none of its flags makes it a mount, and is
+// found by its name alone.
 func TestVerbsAreTheCommands(t *testing.T) {
 	for _, cmd := range newTree().Commands() {
 		for _, name := range append(cmd.Aliases, cmd.Name()) {
-			if name != "mount" && !slices.Contains(verbs, name) {
-				t.Errorf("the command %s is missing in verbs", name)
+			if name != "mount" && !isVerb(name) {
+				t.Errorf("the command %s isn't known", name)
 			}
 		}
+		if one := treeFor([]string{cmd.Name()}).Commands(); len(one) != 1 || one[0].Name() != cmd.Name() {
+			t.Errorf("the command %s alone isn't what is built for it", cmd.Name())
+		}
+	}
+}
+
+func TestCommandWord(t *testing.T) {
+	for line, want := range map[string]string{
+		"": "", "run --root x": "run", "--root run ps": "ps", "--root=x --config y ps": "ps", "--root": "",
+		"--help": "--help", "-h run": "-h", "help run": "help",
+	} {
+		if got := commandWord(strings.Fields(line)); got != want {
+			t.Errorf("%q: got %q, want %q", line, got, want)
+		}
+	}
+	if all := treeFor([]string{"help", "run"}).Commands(); len(all) < 40 {
+		t.Errorf("help knows %d commands", len(all))
 	}
 }
 

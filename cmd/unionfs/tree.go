@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,7 +14,36 @@ import (
 
 // newTree is the tree of commands: for everything but mounting, and for the
 // help, the shell completion and the manual pages of all.
-func newTree() *cobra.Command {
+func newTree() *cobra.Command { return treeOf(commands()) }
+
+// treeFor is what there is of newTree for a command line: most of the time one
+// command, because containers wait for the others to be built.
+func treeFor(args []string) *cobra.Command {
+	all := commands()
+	word := commandWord(args)
+	if i := slices.IndexFunc(all, func(c command) bool { return c.name == word }); i >= 0 {
+		all = all[i : i+1]
+	}
+	return treeOf(all)
+}
+
+// commandWord is the first word behind the flags that may stand before it, and ""
+// when that can't be told.
+func commandWord(args []string) string {
+	for len(args) > 0 {
+		flag, _, whole := strings.Cut(args[0], "=")
+		if !slices.Contains(globals, flag) {
+			return args[0]
+		}
+		args = args[1:]
+		if !whole && len(args) > 0 {
+			args = args[1:]
+		}
+	}
+	return ""
+}
+
+func treeOf(commands []command) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "unionfs",
 		Short:         "Stack directories into one file system, copy-on-write",
@@ -26,54 +56,14 @@ func newTree() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%v; try %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(mountCommand(), umountCommand(), versionCommand(), benchCommand(), benchWorkerCommand())
 	var store storeFlags
 	store.add(root)
-	root.AddCommand(storeCommands(&store)...)
+	for _, c := range commands {
+		root.AddCommand(c.build(&store))
+	}
 	addManCommand(root)
 	blameTheCaller(root)
 	return root
-}
-
-// storeCommands are those that use the store.
-func storeCommands(f *storeFlags) []*cobra.Command {
-	return []*cobra.Command{
-		pullCommand(f), pushCommand(f), loginCommand(f), logoutCommand(), loadCommand(f), saveCommand(f),
-		importCommand(f), exportCommand(f),
-		imageCommand(f), containerCommand(f), imagesCommand(f), tagCommand(f), rmiCommand(f), inspectCommand(f), historyCommand(f),
-		treeCommand(f), diffCommand(f), squashCommand(f), commitCommand(f),
-		runCommand(f), createCommand(f), startCommand(f), stopCommand(f), restartCommand(f), killCommand(f),
-		pauseCommand(f), unpauseCommand(f),
-		waitCommand(f), execCommand(f), attachCommand(f), logsCommand(f), psCommand(f), topCommand(f), statsCommand(f),
-		rmCommand(f), renameCommand(f), cpCommand(f), bundleCommand(f), monitorCommand(f), keeperCommand(), holderCommand(),
-		snapshotCommand(f), volumeCommand(f), volumeServerCommand(f), systemCommand(f), infoCommand(f), unshareCommand(),
-	}
-}
-
-// imageCommand holds the image commands under the names that docker's "image"
-// has for them.
-func imageCommand(f *storeFlags) *cobra.Command {
-	cmd := group("image", "Manage images")
-	list, remove := imagesCommand(f), rmiCommand(f)
-	list.Use, list.Aliases = "ls [NAME]", []string{"list"}
-	remove.Use, remove.Aliases = "rm IMAGE…", []string{"remove"}
-	cmd.AddCommand(list, remove, pullCommand(f), pushCommand(f), loadCommand(f), saveCommand(f), importCommand(f),
-		tagCommand(f), inspectOnly(f, "image"), historyCommand(f), treeCommand(f), diffCommand(f), squashCommand(f), pruneCommand(f))
-	return cmd
-}
-
-// containerCommand holds the container commands under the names that docker's
-// "container" has for them.
-func containerCommand(f *storeFlags) *cobra.Command {
-	cmd := group("container", "Manage containers")
-	list := psCommand(f)
-	list.Use, list.Aliases = "ls", []string{"list", "ps"}
-	cmd.AddCommand(list, containerPruneCommand(f),
-		runCommand(f), createCommand(f), startCommand(f), stopCommand(f), restartCommand(f), killCommand(f),
-		pauseCommand(f), unpauseCommand(f), waitCommand(f), execCommand(f), attachCommand(f), logsCommand(f),
-		topCommand(f), statsCommand(f), rmCommand(f), renameCommand(f), cpCommand(f), inspectOnly(f, "container"),
-		commitCommand(f), diffCommand(f), exportCommand(f))
-	return cmd
 }
 
 // blameTheCaller makes a wrong number of words a mistake of the command line,
@@ -99,7 +89,7 @@ func blameTheCaller(cmd *cobra.Command) {
 var addManCommand = func(*cobra.Command) {}
 
 func runTree(args []string) int {
-	root := newTree()
+	root := treeFor(args)
 	root.SetArgs(args)
 	root.SetOut(os.Stdout)
 	root.SetErr(stderr)
