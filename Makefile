@@ -13,7 +13,7 @@ AS_ROOT  := $(filter 0,$(shell id -u))
 TEST_PACKAGES := fuse3 mmdebstrap fuse-overlayfs attr acl libcap2-bin uidmap \
 	git sqlite3 e2fsprogs util-linux mount gcc libc6-dev ca-certificates \
 	skopeo docker-registry umoci podman buildah libarchive-tools python3 \
-	btrfs-progs zfs-fuse busybox-static slirp4netns rclone docker.io runc crun
+	btrfs-progs zfs-fuse busybox-static slirp4netns rclone docker.io runc crun procps
 DEMO_PACKAGES := fuse3 mmdebstrap attr uidmap
 SOAK_PACKAGES := fuse3 git sqlite3 postgresql postgresql-contrib stress-ng dbench fio
 BENCH_PACKAGES := fuse3 mmdebstrap fuse-overlayfs unionfs-fuse podman crun dbench git sqlite3 util-linux mount

@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"unionfs/runner/sandbox"
 )
 
 // ProcessRow is one process of a container, by the machine's numbers.
@@ -91,21 +89,3 @@ func readProcess(dir string, pid int) (ProcessRow, bool) {
 
 // clockTicks is USER_HZ, which is 100 on all machines that Go knows.
 const clockTicks = 100
-
-// Stats is what a running container uses.
-type Stats struct {
-	sandbox.Stats
-	// At is when, to make rates of two.
-	At time.Time `json:"at"`
-}
-
-// Stats asks the container's monitor.
-func (r *Runner) Stats(ctx context.Context, c *Container) (Stats, error) {
-	var s Stats
-	err := r.ask(ctx, c, request{Op: "stats"}, &s)
-	return s, err
-}
-
-func (m *monitor) statsClient(*framed, *request) (answer, error) {
-	return valueOf(Stats{m.box.Stats(), time.Now().UTC()})
-}

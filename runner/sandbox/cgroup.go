@@ -28,6 +28,10 @@ type Stats struct {
 	MemoryLimit int64 `json:"memoryLimit"`
 	CPUNanos    int64 `json:"cpuNanos"`
 	PIDs        int64 `json:"pids"`
+	// What went to and from disks by the processes themselves; what a server of a
+	// file system does for them is the server's.
+	ReadBytes    int64 `json:"readBytes"`
+	WrittenBytes int64 `json:"writtenBytes"`
 }
 
 // setting is a value for a file of a controller; limit is what was asked for,

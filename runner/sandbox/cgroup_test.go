@@ -325,6 +325,15 @@ func TestGroupStats(t *testing.T) {
 	}
 }
 
+func TestDiskBytes(t *testing.T) {
+	if read, written := blockBytes("8:0 Read 4096\n8:0 Write 10\n8:0 Sync 1\n8:16 Read 4\nTotal 4111\n\nodd\n8:0 Read many\n"); read != 4100 || written != 10 {
+		t.Errorf("v1: %d, %d", read, written)
+	}
+	if read, written := ioBytes("8:0 rbytes=4096 wbytes=10 rios=1 wios=1 dbytes=7 dios=1\n8:16 rbytes=4 wbytes=x\n"); read != 4100 || written != 10 {
+		t.Errorf("v2: %d, %d", read, written)
+	}
+}
+
 func TestGroupKill(t *testing.T) { eachVersion(t, testKill) }
 
 func testKill(t *testing.T, g *cgroup) {

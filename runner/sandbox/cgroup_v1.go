@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -116,4 +117,26 @@ func (g *cgroup) addV1Stats(s *Stats) {
 	if dir := g.v1["pids"]; dir != "" {
 		s.PIDs = readGroupNumber(dir, "pids.current")
 	}
+	if dir := g.v1["blkio"]; dir != "" {
+		s.ReadBytes, s.WrittenBytes = blockBytes(readGroupFile(dir, "blkio.throttle.io_service_bytes_recursive"))
+	}
+}
+
+// blockBytes sums up lines as "8:0 Read 4096", of each disk.
+func blockBytes(text string) (read, written int64) {
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) != 3 {
+			continue // the total
+		}
+		n, err := strconv.ParseInt(fields[2], 10, 64)
+		switch {
+		case err != nil:
+		case fields[1] == "Read":
+			read += n
+		case fields[1] == "Write":
+			written += n
+		}
+	}
+	return read, written
 }

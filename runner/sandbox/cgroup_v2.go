@@ -138,10 +138,28 @@ func (h *hierarchies) adviceFor(controller string) string {
 }
 
 func unifiedStats(dir string) Stats {
-	return Stats{
+	s := Stats{
 		MemoryBytes: used(readGroupNumber(dir, "memory.current"), readGroupKey(dir, "memory.stat", "inactive_file")),
 		MemoryLimit: readGroupNumber(dir, "memory.max"),
 		CPUNanos:    readGroupKey(dir, "cpu.stat", "usage_usec") * 1000,
 		PIDs:        readGroupNumber(dir, "pids.current"),
 	}
+	s.ReadBytes, s.WrittenBytes = ioBytes(readGroupFile(dir, "io.stat"))
+	return s
+}
+
+// ioBytes sums up lines as "8:0 rbytes=4096 wbytes=0 rios=1 …", of each disk.
+func ioBytes(text string) (read, written int64) {
+	for word := range strings.FieldsSeq(text) {
+		key, value, _ := strings.Cut(word, "=")
+		n, err := strconv.ParseInt(value, 10, 64)
+		switch {
+		case err != nil:
+		case key == "rbytes":
+			read += n
+		case key == "wbytes":
+			written += n
+		}
+	}
+	return read, written
 }
