@@ -27,6 +27,9 @@ type Problem struct {
 // done without the network: damaged blobs and layers go, layers whose blob is
 // good are unpacked anew.
 func (s *Store) Check(ctx context.Context, repair bool, each func(what string)) ([]Problem, error) {
+	if err := s.makeFolders(); err != nil {
+		return nil, err
+	}
 	st, err := s.Begin()
 	if err != nil {
 		return nil, err
@@ -96,8 +99,10 @@ func (c *checker) blobs() error {
 		c.each("blob " + string(d))
 		switch got, err := c.hash(d); {
 		case errors.Is(err, fs.ErrNotExist): // collected since
+		case c.ctx.Err() != nil:
+			return c.ctx.Err()
 		case err != nil:
-			return err
+			c.say(c.drop(c.s.BlobPath(d)), "run with --repair, and pull its image again", "blob %s: %v", d, err)
 		case got != d:
 			c.say(c.drop(c.s.BlobPath(d)), "run with --repair, and pull its image again", "blob %s is damaged: it hashes to %s", d, got)
 		}
@@ -303,8 +308,15 @@ func (c *checker) danglingNames(images []Image) error {
 }
 
 func (c *checker) snapshots() error {
-	all, err := c.s.Snapshots()
-	for _, n := range all {
+	ids, err := c.s.names("snapshots")
+	for _, id := range ids {
+		n, err := c.s.readSnapshot(id)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil { // what was written to it can't be had again: that is for people
+			c.say(false, "copy what you need from "+c.s.path("snapshots", id)+", and remove that", "snapshot %s: %v", id, err)
+		}
 		for _, l := range n.Layers {
 			if !c.s.HasLayer(l) {
 				c.say(false, "pull its image again", "snapshot %s: layer %s is missing", n.ID, l)

@@ -46,6 +46,29 @@ func TestCheckFindsAndRepairs(t *testing.T) {
 		"a missing blob": {func(t *testing.T, s *Store, img Image) {
 			remove(t, s.BlobPath(img.Manifests[0].Layers[0].Blob))
 		}, "blob is missing", 2},
+		"a blob that is none": {func(t *testing.T, s *Store, img Image) {
+			remove(t, s.BlobPath(img.Manifests[0].Layers[0].Blob))
+			if err := os.Mkdir(s.BlobPath(img.Manifests[0].Layers[0].Blob), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}, "is a directory", 2},
+		"a damaged snapshot": {func(t *testing.T, s *Store, img Image) {
+			n := newSnapshot(t, s, "", &img)
+			write(t, filepath.Join(n.Dir(), "meta.json"), "{")
+			if all, err := s.SoundSnapshots(); err != nil || len(all) != 0 {
+				t.Errorf("the sound ones: %v, %v", all, err)
+			}
+			if _, err := s.PruneImages(true, nil); err == nil || !s.HasLayer(img.Layers[0]) {
+				t.Errorf("what a damaged snapshot may need is collected: %v", err)
+			}
+		}, "meta.json", 1},
+		"missing folders": {func(t *testing.T, s *Store, img Image) {
+			for _, dir := range []string{"stages", "partial", "blobs"} {
+				if err := os.RemoveAll(s.path(dir)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}, "blob is missing", 3},
 		"a damaged config": {func(t *testing.T, s *Store, img Image) {
 			write(t, s.BlobPath(Digest(img.ID)), "{}")
 		}, "is damaged", 1},

@@ -2,6 +2,7 @@ package layerstore
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -47,14 +48,24 @@ func writeJSON(path string, v any) error {
 	return writeFile(path, append(data, '\n'))
 }
 
-// readJSON reads what writeJSON wrote.
+var errDamaged = errors.New("is damaged")
+
+// mendable says what to do about a description that a check can do without.
+func mendable(err error) error {
+	if errors.Is(err, errDamaged) {
+		return fmt.Errorf("%w: unionfs system check --repair goes on without it", err)
+	}
+	return err
+}
+
+// readJSON reads what writeJSON wrote; what it didn't is errDamaged.
 func readJSON(path string, v any) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
 	if err := json.Unmarshal(data, v); err != nil {
-		return fmt.Errorf("%s is damaged: %w", path, err)
+		return fmt.Errorf("%s %w: %w", path, errDamaged, err)
 	}
 	return nil
 }

@@ -164,7 +164,7 @@ func (s *Store) Images() ([]Image, error) {
 	}
 	names, err := s.readNames()
 	if err != nil {
-		return nil, err
+		return nil, mendable(err)
 	}
 	var out []Image
 	for _, file := range files {
@@ -173,7 +173,7 @@ func (s *Store) Images() ([]Image, error) {
 			continue // removed since
 		}
 		if err != nil {
-			return nil, err
+			return nil, mendable(err)
 		}
 		img.Names = namesOf(names, img.ID)
 		out = append(out, img)

@@ -100,8 +100,23 @@ func (s *Store) mayBegin(n *Snapshot) error {
 	return nil
 }
 
-// Snapshots lists the snapshots, the oldest first.
+// Snapshots lists the snapshots, the oldest first. One whose description is damaged
+// is an error: who collects what nobody needs has to know them all.
 func (s *Store) Snapshots() ([]Snapshot, error) {
+	return s.snapshots(func(err error) error { return err })
+}
+
+// SoundSnapshots is Snapshots for those who only look: it warns of damaged ones, and
+// leaves them out.
+func (s *Store) SoundSnapshots() ([]Snapshot, error) {
+	return s.snapshots(func(err error) error {
+		s.Warn(fmt.Sprintf("%v: unionfs system check says what can be done", err))
+		return nil
+	})
+}
+
+// snapshots asks about damaged ones whether they are the end.
+func (s *Store) snapshots(damaged func(error) error) ([]Snapshot, error) {
 	ids, err := s.names("snapshots")
 	var out []Snapshot
 	for _, id := range ids {
@@ -109,10 +124,11 @@ func (s *Store) Snapshots() ([]Snapshot, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err != nil {
+		if err == nil {
+			out = append(out, n)
+		} else if err := damaged(err); err != nil {
 			return nil, err
 		}
-		out = append(out, n)
 	}
 	slices.SortStableFunc(out, func(a, b Snapshot) int { return a.Created.Compare(b.Created) })
 	return out, err
@@ -126,7 +142,7 @@ func (s *Store) readSnapshot(id string) (Snapshot, error) {
 
 // Snapshot finds one by its name or the beginning of its id.
 func (s *Store) Snapshot(what string) (Snapshot, error) {
-	all, err := s.Snapshots()
+	all, err := s.SoundSnapshots()
 	if err != nil {
 		return Snapshot{}, err
 	}

@@ -54,6 +54,9 @@ func Open(root string) (*Store, error) {
 	if err != nil {
 		return nil, storeError(root, err)
 	}
+	if s.info.IDs != idsReal && s.info.IDs != idsSingle {
+		return nil, storeError(root, fmt.Errorf("%s %w: %q is no way to keep owners", s.path("store.json"), errDamaged, s.info.IDs))
+	}
 	if s.info.Version != storeVersion {
 		return nil, fmt.Errorf("the store %s has version %d, and this program knows %d: use the program that made it, or another --root", root, s.info.Version, storeVersion)
 	}
@@ -67,6 +70,8 @@ func storeError(root string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("the store %s belongs to somebody else (this is uid %d): use another --root", root, os.Geteuid())
+	case errors.Is(err, errDamaged):
+		return fmt.Errorf(`the store %s: %w: write {"version": %d, "ids": "real"} into it, or "single" when the store was made with one id only`, root, err, storeVersion)
 	case errors.Is(err, unix.EROFS):
 		return fmt.Errorf("the store %s is on a read-only file system: use another --root", root)
 	}
@@ -79,10 +84,8 @@ func (s *Store) create() error {
 		return err
 	}
 	return s.locked(func() error {
-		for _, dir := range [...]string{"blobs/sha256", "partial", "layers", "images", "snapshots", "stages"} {
-			if err := os.MkdirAll(s.path(dir), dirMode); err != nil {
-				return err
-			}
+		if err := s.makeFolders(); err != nil {
+			return err
 		}
 		if err := readJSON(s.path("store.json"), &s.info); !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -93,6 +96,15 @@ func (s *Store) create() error {
 		}
 		return writeJSON(s.path("store.json"), s.info)
 	})
+}
+
+func (s *Store) makeFolders() error {
+	for _, dir := range [...]string{"blobs/sha256", "partial", "layers", "images", "snapshots", "stages"} {
+		if err := os.MkdirAll(s.path(dir), dirMode); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // severalIDs tells whether this process may give files to more than one owner.

@@ -27,7 +27,7 @@ func (s *Store) Usage(weigh func(n Snapshot) (size int64, mounted bool, err erro
 	if err != nil {
 		return u, err
 	}
-	snapshots, err := s.Snapshots()
+	snapshots, err := s.SoundSnapshots()
 	if err != nil {
 		return u, err
 	}

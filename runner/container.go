@@ -63,7 +63,7 @@ func (r *Runner) open(n layerstore.Snapshot) (c Container, ok bool, err error) {
 
 // List answers all containers, the newest first.
 func (r *Runner) List() ([]Container, error) {
-	all, err := r.Store.Snapshots()
+	all, err := r.Store.SoundSnapshots()
 	if err != nil {
 		return nil, err
 	}

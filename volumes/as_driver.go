@@ -67,7 +67,7 @@ func (d *asDriver) List(context.Context) ([]Info, error) {
 		case err == nil:
 			out = append(out, v.info())
 		case !IsNotFound(err):
-			return nil, err
+			d.s.warn(fmt.Sprintf("volume %q is left out: %v", name, err))
 		}
 	}
 	return out, nil

@@ -63,8 +63,9 @@ func (s *Store) list(ctx context.Context, drivers []string) ([]Volume, []*census
 		if IsNotFound(err) {
 			continue
 		}
-		if err != nil {
-			return nil, nil, err
+		if err != nil { // the others can be used
+			s.warn(fmt.Sprintf("volume %q is left out: %v", name, err))
+			continue
 		}
 		metas = append(metas, m)
 		if m.Driver != Local {

@@ -28,11 +28,8 @@ func (s *Store) Usage(ctx context.Context) (map[string]Usage, error) {
 	refs := map[string]int{}
 	for _, name := range names {
 		m, err := s.readMeta(name)
-		if IsNotFound(err) {
-			continue
-		}
 		if err != nil {
-			return nil, err
+			continue // gone, or damaged, of which lists warn
 		}
 		metas[name] = m
 		for id := range m.layers() {

@@ -99,7 +99,7 @@ func (i *infoStore) count(s *layerstore.Store) error {
 	if err != nil {
 		return err
 	}
-	snapshots, err := s.Snapshots()
+	snapshots, err := s.SoundSnapshots()
 	i.Images, i.Layers, i.Snapshots = len(images), len(layers), len(snapshots)
 	return err
 }

@@ -130,7 +130,7 @@ func (o *output) snapshot(n *layerstore.Snapshot) string {
 }
 
 func snapshotRows(s *shop) ([]snapshotRow, error) {
-	all, err := s.Snapshots()
+	all, err := s.SoundSnapshots()
 	if err != nil {
 		return nil, err
 	}

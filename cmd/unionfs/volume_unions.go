@@ -109,7 +109,7 @@ func (u volumeUnions) held(name string) (layerstore.Snapshot, error) {
 }
 
 func (u volumeUnions) LetGo(_ context.Context, name string) error {
-	all, err := u.s.Snapshots()
+	all, err := u.s.SoundSnapshots()
 	if err != nil {
 		return err
 	}
