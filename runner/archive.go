@@ -134,7 +134,8 @@ func (r *Runner) Stat(ctx context.Context, c *Container, name string) (exists, d
 // withRoot has a running container's monitor do something, or does it in the
 // root of one that doesn't run.
 func (r *Runner) withRoot(ctx context.Context, c *Container, q request, ask func(f *framed) error, do func(root int, ids sandbox.IDMaps) error) error {
-	if monitored(&c.Snapshot) {
+	lock, err := lockStill(ctx, &c.Snapshot)
+	if errors.Is(err, errMonitored) {
 		f, err := r.dial(ctx, c, q)
 		if err != nil {
 			return err
@@ -142,7 +143,6 @@ func (r *Runner) withRoot(ctx context.Context, c *Container, q request, ask func
 		defer f.Close()
 		return ask(f)
 	}
-	lock, err := lockMonitor(&c.Snapshot)
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ type monitor struct {
 // An error is one of starting: a StartError of the sandbox says which code a
 // shell would give. With Spec.Remove the container is gone afterwards.
 func (r *Runner) Monitor(ctx context.Context, c *Container, o MonitorOptions) (State, error) {
-	lock, err := lockMonitor(&c.Snapshot)
+	lock, err := lockStill(ctx, &c.Snapshot)
 	if err != nil {
 		if errors.Is(err, errMonitored) {
 			err = fmt.Errorf("container %s is running already", c.nameOrID())

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -112,6 +113,27 @@ func lockMonitor(n *layerstore.Snapshot) (monitorLock, error) {
 	}
 	return monitorLock{f}, nil
 }
+
+// lockStill is lockMonitor for those who have seen that a container has ended. Its
+// monitor writes that down before it lets go of the lock, and answers nobody then.
+func lockStill(ctx context.Context, n *layerstore.Snapshot) (monitorLock, error) {
+	for deadline := time.Now().Add(lockPatience); ; {
+		l, err := lockMonitor(n)
+		if err != errMonitored {
+			return l, err
+		}
+		// It may also be one that starts it anew.
+		if st, serr := readState(n); serr != nil || st.Status != Exited || time.Now().After(deadline) {
+			return l, err
+		}
+		if err := pause(ctx); err != nil {
+			return l, err
+		}
+	}
+}
+
+// lockPatience is for machines on which much else is going on.
+const lockPatience = 10 * time.Second
 
 // release unlocks: to close the file would leave the lock to a thread that still has
 // a copy of the descriptor, as those of driver.Apart have until they are gone.

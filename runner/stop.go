@@ -35,9 +35,16 @@ func (r *Runner) goOn(ctx context.Context, c *Container) error {
 	return r.unlessEnded(c, r.ask(ctx, c, request{Op: "freeze"}, nil))
 }
 
-// Stop asks a container to end, and kills it when it hasn't after the timeout:
-// the spec's, or the given one; less than nothing is for ever. One that isn't running is fine.
-func (r *Runner) Stop(ctx context.Context, c *Container, timeout *time.Duration) error {
+// StopOptions say how a container is stopped, in the place of what its spec and its
+// image say.
+type StopOptions struct {
+	Timeout *time.Duration // less than nothing is for ever
+	Signal  unix.Signal    // 0 is none
+}
+
+// Stop asks a container to end, and kills it when it hasn't after the timeout. One
+// that isn't running is fine.
+func (r *Runner) Stop(ctx context.Context, c *Container, o StopOptions) error {
 	if c.State.Status != Running {
 		return nil
 	}
@@ -49,12 +56,15 @@ func (r *Runner) Stop(ctx context.Context, c *Container, timeout *time.Duration)
 	if err != nil {
 		return err
 	}
+	if o.Signal != 0 {
+		sig = o.Signal
+	}
 	patience := DefaultStopTimeout
 	if c.Spec.StopTimeout != nil {
 		patience = *c.Spec.StopTimeout
 	}
-	if timeout != nil {
-		patience = *timeout
+	if o.Timeout != nil {
+		patience = *o.Timeout
 	}
 	if err := r.Kill(ctx, c, sig); err != nil {
 		return r.unlessEnded(c, err)
@@ -119,7 +129,11 @@ type RemoveOptions struct {
 
 // Remove takes a container away, with all that was written in it.
 func (r *Runner) Remove(ctx context.Context, c *Container, o RemoveOptions) error {
-	if monitored(&c.Snapshot) {
+	lock, err := lockStill(ctx, &c.Snapshot)
+	if err == nil {
+		lock.release()
+	}
+	if errors.Is(err, errMonitored) {
 		if !o.Force {
 			return fmt.Errorf("container %s is running: stop it first, or remove it with --force", c.nameOrID())
 		}

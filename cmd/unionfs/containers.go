@@ -2,20 +2,27 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"unionfs/runner"
 )
 
 // forEach does something with each container that is named, goes on after a
-// failure, and prints what was named when it is done.
-func forEach(cmd *cobra.Command, h *house, names []string, do func(ctx context.Context, c *runner.Container) error) error {
-	return eachOf(names, func(name string) error {
+// failure, and prints what was named when it is done. ignore passes over names that
+// nobody has.
+func forEach(cmd *cobra.Command, h *house, names []string, ignore bool, do func(ctx context.Context, c *runner.Container) error) error {
+	return eachOf(slices.Compact(names), func(name string) error {
 		c, err := h.Runner.Find(name)
+		var unknown *runner.UnknownError
+		if ignore && errors.As(err, &unknown) {
+			return nil
+		}
 		if err == nil {
 			err = do(cmd.Context(), &c)
 		}
@@ -58,7 +65,7 @@ program's.`,
 				return err
 			}
 			if !attach && !interactive {
-				return forEach(cmd, h, args, func(_ context.Context, c *runner.Container) error {
+				return forEach(cmd, h, args, false, func(_ context.Context, c *runner.Container) error {
 					return startOne(f, h, c)
 				})
 			}
@@ -88,79 +95,77 @@ func startOne(f *storeFlags, h *house, c *runner.Container) error {
 }
 
 func stopCommand(f *storeFlags) *cobra.Command {
-	var seconds int
-	cmd := &cobra.Command{
-		Use:   "stop CONTAINER…",
-		Short: "Ask containers to end, and kill those that don't",
-		Args:  cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := f.containers()
-			if err != nil {
-				return err
-			}
-			timeout := timeoutFlag(cmd, seconds)
-			return forEach(cmd, h, args, func(ctx context.Context, c *runner.Container) error {
-				return h.Stop(ctx, c, timeout)
-			})
-		},
-	}
-	cmd.Flags().IntVarP(&seconds, "time", "t", 10, "seconds until they are killed")
+	var o stopFlags
+	cmd := eachContainer(f, "stop", "Ask containers to end, and kill those that don't", runs, func(ctx context.Context, h *house, c *runner.Container) error {
+		return h.Stop(ctx, c, o.options())
+	})
+	o.add(cmd)
 	return cmd
-}
-
-func timeoutFlag(cmd *cobra.Command, seconds int) *time.Duration {
-	if !cmd.Flags().Changed("time") {
-		return nil
-	}
-	d := time.Duration(seconds) * time.Second
-	return &d
 }
 
 func restartCommand(f *storeFlags) *cobra.Command {
-	var seconds int
-	cmd := &cobra.Command{
-		Use:   "restart CONTAINER…",
-		Short: "Stop containers, and start them again",
-		Args:  cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := f.containers()
-			if err != nil {
-				return err
-			}
-			timeout := timeoutFlag(cmd, seconds)
-			return forEach(cmd, h, args, func(ctx context.Context, c *runner.Container) error {
-				if err := h.Stop(ctx, c, timeout); err != nil {
-					return err
-				}
-				return startInBackground(f, h, c)
-			})
-		},
-	}
-	cmd.Flags().IntVarP(&seconds, "time", "t", 10, "seconds until they are killed")
+	var o stopFlags
+	cmd := eachContainer(f, "restart", "Stop containers, and start them again", runs, func(ctx context.Context, h *house, c *runner.Container) error {
+		if err := h.Stop(ctx, c, o.options()); err != nil {
+			return err
+		}
+		return startInBackground(f, h, c)
+	})
+	o.add(cmd)
 	return cmd
+}
+
+// stopFlags say how containers are stopped.
+type stopFlags struct {
+	cmd     *cobra.Command
+	seconds int
+	word    string
+	signal  unix.Signal
+}
+
+func (o *stopFlags) add(cmd *cobra.Command) {
+	o.cmd = cmd
+	cmd.Flags().IntVarP(&o.seconds, "time", "t", 10, "seconds until they are killed; -1 is for ever")
+	cmd.Flags().IntVar(&o.seconds, "timeout", 10, "the same")
+	cmd.Flags().StringVarP(&o.word, "signal", "s", "", "the signal that asks them (default: the container's own)")
+	cmd.MarkFlagsMutuallyExclusive("time", "timeout")
+	cmd.PreRunE = func(*cobra.Command, []string) (err error) {
+		if o.word == "" {
+			return nil
+		}
+		o.signal, err = signalFlag(o.word)
+		return err
+	}
+}
+
+func (o *stopFlags) options() (out runner.StopOptions) {
+	out.Signal = o.signal
+	if o.cmd.Flags().Changed("time") || o.cmd.Flags().Changed("timeout") {
+		d := time.Duration(o.seconds) * time.Second
+		out.Timeout = &d
+	}
+	return out
+}
+
+func signalFlag(word string) (unix.Signal, error) {
+	sig, err := runner.ParseSignal(word)
+	if err != nil {
+		return 0, usageError{"--signal: " + err.Error()}
+	}
+	return sig, nil
 }
 
 func killCommand(f *storeFlags) *cobra.Command {
 	var word string
-	cmd := &cobra.Command{
-		Use:   "kill CONTAINER…",
-		Short: "Send a signal to containers",
-		Args:  cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			sig, err := runner.ParseSignal(word)
-			if err != nil {
-				return usageError{"--signal: " + err.Error()}
-			}
-			h, err := f.containers()
-			if err != nil {
-				return err
-			}
-			return forEach(cmd, h, args, func(ctx context.Context, c *runner.Container) error {
-				return h.Kill(ctx, c, sig)
-			})
-		},
-	}
+	var sig unix.Signal
+	cmd := eachContainer(f, "kill", "Send a signal to containers", runs, func(ctx context.Context, h *house, c *runner.Container) error {
+		return h.Kill(ctx, c, sig)
+	})
 	cmd.Flags().StringVarP(&word, "signal", "s", "KILL", "which")
+	cmd.PreRunE = func(*cobra.Command, []string) (err error) {
+		sig, err = signalFlag(word)
+		return err
+	}
 	return cmd
 }
 
@@ -191,33 +196,10 @@ func waitCommand(f *storeFlags) *cobra.Command {
 
 func rmCommand(f *storeFlags) *cobra.Command {
 	var o runner.RemoveOptions
-	var all bool
-	cmd := &cobra.Command{
-		Use:   "rm CONTAINER…",
-		Short: "Remove containers, and what they wrote",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := f.containers()
-			if err != nil {
-				return err
-			}
-			if all {
-				list, err := h.List()
-				if err != nil {
-					return err
-				}
-				for i := range list {
-					args = append(args, list[i].ID)
-				}
-			} else if len(args) == 0 {
-				return usagef("no container: say which to remove, or --all")
-			}
-			return forEach(cmd, h, slices.Compact(args), func(ctx context.Context, c *runner.Container) error {
-				return h.Remove(ctx, c, o)
-			})
-		},
-	}
+	cmd := eachContainer(f, "rm", "Remove containers, and what they wrote", anyState, func(ctx context.Context, h *house, c *runner.Container) error {
+		return h.Remove(ctx, c, o)
+	})
 	cmd.Flags().BoolVarP(&o.Force, "force", "f", false, "kill those that run")
-	cmd.Flags().BoolVarP(&all, "all", "a", false, "all containers")
 	cmd.Flags().BoolVarP(&o.Volumes, "volumes", "v", false, "also the volumes without a name that were made for them")
 	return cmd
 }
@@ -250,18 +232,8 @@ func unpauseCommand(f *storeFlags) *cobra.Command {
 }
 
 func freezeCommand(f *storeFlags, name, short string, freeze bool) *cobra.Command {
-	return &cobra.Command{
-		Use:   name + " CONTAINER…",
-		Short: short,
-		Args:  cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := f.containers()
-			if err != nil {
-				return err
-			}
-			return forEach(cmd, h, args, func(ctx context.Context, c *runner.Container) error {
-				return h.Pause(ctx, c, freeze)
-			})
-		},
-	}
+	among := func(c *runner.Container) bool { return runs(c) && c.State.Paused != freeze }
+	return eachContainer(f, name, short, among, func(ctx context.Context, h *house, c *runner.Container) error {
+		return h.Pause(ctx, c, freeze)
+	})
 }
