@@ -28,7 +28,7 @@ type statOf struct {
 
 // getClient writes what is at a path of the container.
 func (m *monitor) getClient(f *framed, q *request) (answer, error) {
-	return answer{}, m.inOwnRoot(func(root int) error { return packBelow(root, m.ids, q.Path, output{f, frameOut}) })
+	return answer{}, m.inOwnRoot(func(root int) error { return packBelow(root, m.ids, q.Path, q.Follow, output{f, frameOut}) })
 }
 
 // putClient unpacks into a directory of the container.
@@ -96,11 +96,12 @@ func openBelow(root int, name string, flags int, mode uint64) (int, error) {
 	}
 }
 
-// Get writes an archive of a path of a container.
-func (r *Runner) Get(ctx context.Context, c *Container, name string, w io.Writer) error {
-	return r.withRoot(ctx, c, request{Op: "get", Path: name},
+// Get writes an archive of a path of a container. follow is for what a symlink leads to
+// in its place.
+func (r *Runner) Get(ctx context.Context, c *Container, name string, follow bool, w io.Writer) error {
+	return r.withRoot(ctx, c, request{Op: "get", Path: name, Follow: follow},
 		func(f *framed) error { return drainInto(f, w) },
-		func(root int, ids sandbox.IDMaps) error { return packBelow(root, ids, name, w) })
+		func(root int, ids sandbox.IDMaps) error { return packBelow(root, ids, name, follow, w) })
 }
 
 // Put unpacks an archive into a directory of a container.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,8 +16,12 @@ import (
 
 // packBelow writes an archive of a path. ids are those that the root shows
 // owners in.
-func packBelow(root int, ids sandbox.IDMaps, name string, w io.Writer) error {
-	fd, err := openBelow(root, name, unix.O_PATH|unix.O_NOFOLLOW, 0)
+func packBelow(root int, ids sandbox.IDMaps, name string, follow bool, w io.Writer) error {
+	flags := unix.O_PATH
+	if !follow && !strings.HasSuffix(name, "/") && !strings.HasSuffix(name, "/.") {
+		flags |= unix.O_NOFOLLOW // the others say that a directory is meant
+	}
+	fd, err := openBelow(root, name, flags, 0)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}

@@ -10,8 +10,8 @@ import (
 // files of a volume, say. It may be in a mount that this process serves.
 
 // PackPath writes an archive of a path beneath the directory root.
-func PackPath(root int, name string, w io.Writer) error {
-	return packBelow(root, sandbox.IDMaps{}, name, w)
+func PackPath(root int, name string, follow bool, w io.Writer) error {
+	return packBelow(root, sandbox.IDMaps{}, name, follow, w)
 }
 
 // UnpackPath unpacks an archive into a directory beneath the directory root.

@@ -20,15 +20,18 @@ type Port struct {
 
 // String is docker's form: 80/tcp, or 0.0.0.0:8080->80/tcp.
 func (p Port) String() string {
-	own := fmt.Sprintf("%d/%s", p.Container, p.Protocol)
 	if p.Host == 0 {
-		return own
+		return p.Own()
 	}
-	ip := p.HostIP
-	if ip == "" {
-		ip = "0.0.0.0"
-	}
-	return net.JoinHostPort(ip, strconv.Itoa(p.Host)) + "->" + own
+	return p.Published() + "->" + p.Own()
+}
+
+// Own is the container's side: 80/tcp.
+func (p Port) Own() string { return fmt.Sprintf("%d/%s", p.Container, p.Protocol) }
+
+// Published is the machine's side: 0.0.0.0:8080.
+func (p Port) Published() string {
+	return net.JoinHostPort(cmp.Or(p.HostIP, "0.0.0.0"), strconv.Itoa(p.Host))
 }
 
 // Ports are those that are published, and those that are exposed besides.

@@ -93,15 +93,14 @@ func parseSize(payload []byte) (rows, cols uint16, ok bool) {
 
 // request is what a client wants of a monitor.
 type request struct {
-	Op      string    `json:"op"`
-	Stdin   bool      `json:"stdin,omitempty"`   // attach
-	Owner   bool      `json:"owner,omitempty"`   // attach: the container ends with the client
-	Signal  int       `json:"signal,omitempty"`  // signal
-	Path    string    `json:"path,omitempty"`    // get, put
-	Exec    *ExecSpec `json:"exec,omitempty"`    // exec
-	Follow  bool      `json:"follow,omitempty"`  // get: the symlink's target
-	Freeze  bool      `json:"freeze,omitempty"`  // freeze
-	NoOwner bool      `json:"noOwner,omitempty"` // put: to root instead of to whom the archive says
+	Op     string    `json:"op"`
+	Stdin  bool      `json:"stdin,omitempty"`  // attach
+	Owner  bool      `json:"owner,omitempty"`  // attach: the container ends with the client
+	Signal int       `json:"signal,omitempty"` // signal
+	Path   string    `json:"path,omitempty"`   // get, put
+	Exec   *ExecSpec `json:"exec,omitempty"`   // exec
+	Follow bool      `json:"follow,omitempty"` // get: the symlink's target
+	Freeze bool      `json:"freeze,omitempty"` // freeze
 }
 
 // answer is how a request ended.

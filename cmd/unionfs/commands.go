@@ -53,6 +53,7 @@ func commands() []command {
 		{"attach", attachCommand},
 		{"logs", logsCommand},
 		{"ps", psCommand},
+		{"port", portCommand},
 		{"top", topCommand},
 		{"stats", statsCommand},
 		{"rm", rmCommand},
@@ -96,7 +97,7 @@ func imageCommand(f *storeFlags) *cobra.Command {
 	list.Use, list.Aliases = "ls [NAME]", []string{"list"}
 	remove.Use, remove.Aliases = "rm IMAGE…", []string{"remove"}
 	cmd.AddCommand(list, remove, pullCommand(f), pushCommand(f), loadCommand(f), saveCommand(f), importCommand(f),
-		tagCommand(f), inspectOnly(f, "image"), historyCommand(f), treeCommand(f), diffCommand(f), squashCommand(f), pruneCommand(f))
+		tagCommand(f), imageExistsCommand(f), inspectOnly(f, "image"), historyCommand(f), treeCommand(f), diffCommand(f), squashCommand(f), pruneCommand(f))
 	return cmd
 }
 
@@ -106,7 +107,7 @@ func containerCommand(f *storeFlags) *cobra.Command {
 	cmd := group("container", "Manage containers")
 	list := psCommand(f)
 	list.Use, list.Aliases = "ls", []string{"list", "ps"}
-	cmd.AddCommand(list, containerPruneCommand(f),
+	cmd.AddCommand(list, containerPruneCommand(f), containerExistsCommand(f), portCommand(f),
 		runCommand(f), createCommand(f), startCommand(f), stopCommand(f), restartCommand(f), killCommand(f),
 		pauseCommand(f), unpauseCommand(f), waitCommand(f), execCommand(f), attachCommand(f), logsCommand(f),
 		topCommand(f), statsCommand(f), rmCommand(f), renameCommand(f), cpCommand(f), inspectOnly(f, "container"),

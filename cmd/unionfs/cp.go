@@ -3,7 +3,6 @@ package main
 import (
 	"archive/tar"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -19,6 +18,7 @@ import (
 )
 
 func cpCommand(f *storeFlags) *cobra.Command {
+	var follow bool
 	cmd := &cobra.Command{
 		Use:   "cp CONTAINER:PATH PATH | PATH CONTAINER:PATH",
 		Short: "Copy files out of a container, or into it",
@@ -41,11 +41,16 @@ from standard input into a directory.`,
 			if err != nil {
 				return err
 			}
-			return copyBetween(cmd, inContainer{cmd.Context(), h, &c}, from, to)
+			return copyBetween(cmd, inContainer{cmd.Context(), h, &c}, from, to, follow)
 		},
 	}
 	cmd.Flags().BoolP("archive", "a", false, "keep owners: what is done anyway, where it can be")
+	addFollow(cmd, &follow)
 	return cmd
+}
+
+func addFollow(cmd *cobra.Command, follow *bool) {
+	cmd.Flags().BoolVarP(follow, "follow-link", "L", false, "copy what a symlink leads to, where the path is one")
 }
 
 // place is one side of a copy.
@@ -63,7 +68,7 @@ func parseCopy(word string) place {
 
 // files are those of a container, or of a volume.
 type files interface {
-	get(path string, w io.Writer) error
+	get(path string, follow bool, w io.Writer) error
 	put(dir string, r io.Reader) error
 	stat(path string) (exists, dir bool, err error)
 }
@@ -74,7 +79,9 @@ type inContainer struct {
 	c   *runner.Container
 }
 
-func (in inContainer) get(path string, w io.Writer) error { return in.h.Get(in.ctx, in.c, path, w) }
+func (in inContainer) get(path string, follow bool, w io.Writer) error {
+	return in.h.Get(in.ctx, in.c, path, follow, w)
+}
 
 func (in inContainer) put(dir string, r io.Reader) error { return in.h.Put(in.ctx, in.c, dir, r) }
 
@@ -82,37 +89,38 @@ func (in inContainer) stat(path string) (exists, dir bool, err error) {
 	return in.h.Stat(in.ctx, in.c, path)
 }
 
-// copyBetween copies out of files or into them: one of both places is there.
-func copyBetween(cmd *cobra.Command, in files, from, to place) error {
+// copyBetween copies out of files or into them: one of both places is there. follow
+// copies what a symlink leads to under the symlink's name.
+func copyBetween(cmd *cobra.Command, in files, from, to place, follow bool) error {
 	if from.container != "" {
-		return copyOut(cmd, in, from.path, to.path)
+		return copyOut(cmd, in, from.path, to.path, follow)
 	}
-	return copyIn(cmd, in, from.path, to.path)
+	return copyIn(cmd, in, from.path, to.path, follow)
 }
 
 // copyOut writes what is at a path of files to a local one.
-func copyOut(cmd *cobra.Command, in files, from, to string) error {
+func copyOut(cmd *cobra.Command, in files, from, to string, follow bool) error {
 	if to == "-" {
 		name := path.Base(path.Clean("/" + from))
 		if strings.HasSuffix(from, "/.") {
 			name = "."
 		}
 		return toFile(cmd.OutOrStdout(), "", func(w io.Writer) error {
-			return fetch(in, from, func(r io.Reader) error { return renamed(name, r, w) })
+			return fetch(in, from, follow, func(r io.Reader) error { return renamed(name, r, w) })
 		})
 	}
 	if fi, err := os.Stat(to); err == nil && fi.IsDir() && !strings.HasSuffix(from, "/.") {
 		to = filepath.Join(to, path.Base(path.Clean("/"+from)))
 	}
-	return fetch(in, from, func(r io.Reader) error { return unpackTo(to, r) })
+	return fetch(in, from, follow, func(r io.Reader) error { return unpackTo(to, r) })
 }
 
 // fetch has an archive of a path of files taken.
-func fetch(in files, from string, take func(r io.Reader) error) error {
+func fetch(in files, from string, follow bool, take func(r io.Reader) error) error {
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := in.get(from, w)
+		err := in.get(from, follow, w)
 		w.CloseWithError(err)
 		done <- err
 	}()
@@ -129,74 +137,19 @@ func fetch(in files, from string, take func(r io.Reader) error) error {
 	return err
 }
 
-// unpackTo makes what an archive holds at a path: its root has the path's name.
-// What is in the archive is the container's, and is kept from leading elsewhere.
-func unpackTo(to string, in io.Reader) error {
-	parent, err := os.OpenRoot(filepath.Dir(to))
-	if err != nil {
-		return err
-	}
-	defer parent.Close()
-	base := filepath.Base(to)
-	for t := tar.NewReader(in); ; {
-		h, err := t.Next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := unpackEntry(parent, path.Join(base, path.Clean("/"+h.Name)), h, t); err != nil {
-			return fmt.Errorf("%s: %w", h.Name, err)
-		}
-	}
-}
-
-func unpackEntry(root *os.Root, name string, h *tar.Header, body io.Reader) error {
-	mode := fs.FileMode(h.Mode & 0o777)
-	switch h.Typeflag {
-	case tar.TypeDir:
-		if err := root.Mkdir(name, mode|0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		return nil
-	case tar.TypeReg:
-		if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		out, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode|0o200)
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(out, body)
-		if cerr := out.Close(); err == nil {
-			err = cerr
-		}
-		if err == nil {
-			err = root.Chmod(name, mode)
-		}
-		if err == nil {
-			err = root.Chtimes(name, h.ModTime, h.ModTime)
-		}
-		return err
-	case tar.TypeSymlink:
-		if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return root.Symlink(h.Linkname, name)
-	}
-	warn(name + " is left out: it is no file, directory or symlink")
-	return nil
-}
-
 // copyIn puts a local path, or an archive from standard input, into files.
-func copyIn(cmd *cobra.Command, in files, from, to string) error {
+func copyIn(cmd *cobra.Command, in files, from, to string, follow bool) error {
 	if from == "-" {
 		return in.put(to, cmd.InOrStdin())
 	}
 	dir, name, err := targetIn(in, from, to)
 	if err != nil {
 		return err
+	}
+	if follow {
+		if from, err = filepath.EvalSymlinks(from); err != nil {
+			return err
+		}
 	}
 	r, w := io.Pipe()
 	go func() { w.CloseWithError(packFrom(from, name, w)) }()

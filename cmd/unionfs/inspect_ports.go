@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"cmp"
 	"strconv"
 
 	"unionfs/runner"
@@ -27,16 +27,12 @@ func networkOf(r *runner.Runner, c *runner.Container) networkSettings {
 		return out // its image is gone
 	}
 	for _, p := range ports {
-		own := fmt.Sprintf("%d/%s", p.Container, p.Protocol)
+		own := p.Own()
 		if p.Host == 0 {
 			out.Ports[own] = nil
 			continue
 		}
-		ip := p.HostIP
-		if ip == "" {
-			ip = "0.0.0.0"
-		}
-		out.Ports[own] = append(out.Ports[own], portBinding{ip, strconv.Itoa(p.Host)})
+		out.Ports[own] = append(out.Ports[own], portBinding{cmp.Or(p.HostIP, "0.0.0.0"), strconv.Itoa(p.Host)})
 	}
 	return out
 }

@@ -18,7 +18,7 @@ func volumeCommand(f *storeFlags) *cobra.Command {
 	cmd := group("volume", "Make and keep volumes: data that outlives containers")
 	cmd.AddCommand(
 		volumeCreateCommand(f), volumeListCommand(f), volumeInspectCommand(f), volumeRemoveCommand(f), volumePruneCommand(f), volumeUsageCommand(f),
-		volumeCopyCommand(f), volumeExportCommand(f), volumeImportCommand(f),
+		volumeExistsCommand(f), volumeCopyCommand(f), volumeExportCommand(f), volumeImportCommand(f),
 		volumeSnapshotCommand(f), volumeCloneCommand(f), volumeRestoreCommand(f),
 		volumeServeCommand(func() (volumes.Driver, error) {
 			h, err := f.containers()

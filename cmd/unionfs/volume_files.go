@@ -87,7 +87,8 @@ tar changes nothing.`,
 }
 
 func volumeCopyCommand(f *storeFlags) *cobra.Command {
-	return &cobra.Command{
+	var follow bool
+	cmd := &cobra.Command{
 		Use:   "cp VOLUME:PATH PATH | PATH VOLUME:PATH",
 		Short: "Copy files out of a volume, or into it",
 		Long: `Copy a file, or a directory with all that is in it, as cp does it with containers.
@@ -104,16 +105,20 @@ standard input into a directory.`,
 				return err
 			}
 			return h.withVolumeRoot(cmd.Context(), from.container+to.container, func(root int) error {
-				return copyBetween(cmd, belowRoot(root), from, to)
+				return copyBetween(cmd, belowRoot(root), from, to, follow)
 			})
 		},
 	}
+	addFollow(cmd, &follow)
+	return cmd
 }
 
 // belowRoot are files below an open directory.
 type belowRoot int
 
-func (r belowRoot) get(path string, w io.Writer) error { return runner.PackPath(int(r), path, w) }
+func (r belowRoot) get(path string, follow bool, w io.Writer) error {
+	return runner.PackPath(int(r), path, follow, w)
+}
 
 func (r belowRoot) put(dir string, in io.Reader) error { return runner.UnpackPath(int(r), dir, in) }
 
