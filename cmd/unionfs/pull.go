@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -34,12 +35,13 @@ registries are configured in the config file. The images' ids are printed.`,
 	}
 	t.add(cmd)
 	t.addPlatform(cmd)
-	t.addInsecure(cmd)
+	t.addRegistry(cmd)
 	return cmd
 }
 
 func pushCommand(f *storeFlags) *cobra.Command {
 	var t transferFlags
+	var digestFile string
 	cmd := &cobra.Command{
 		Use:   "push IMAGE [NAME]",
 		Short: "Send an image to a registry",
@@ -49,15 +51,20 @@ its digests. The manifest's digest is printed.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return t.with(f, cmd, func(ctx context.Context, s *shop, o registry.Options) error {
 				digest, err := push(ctx, s, args, o)
-				if err == nil {
-					fmt.Fprintln(cmd.OutOrStdout(), digest)
+				if err != nil {
+					return err
 				}
-				return err
+				fmt.Fprintln(cmd.OutOrStdout(), digest)
+				if digestFile != "" {
+					return os.WriteFile(digestFile, []byte(digest), 0o644)
+				}
+				return nil
 			})
 		},
 	}
 	t.add(cmd)
-	t.addInsecure(cmd)
+	cmd.Flags().StringVar(&digestFile, "digestfile", "", "a file to write the manifest's digest to")
+	t.addRegistry(cmd)
 	return cmd
 }
 

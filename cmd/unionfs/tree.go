@@ -66,18 +66,23 @@ func treeOf(commands []command) *cobra.Command {
 	return root
 }
 
-// blameTheCaller makes a wrong number of words a mistake of the command line,
-// for each command below cmd.
+// blameTheCaller makes a wrong number of words, and flags that exclude each other, a
+// mistake of the command line, for each command below cmd.
 func blameTheCaller(cmd *cobra.Command) {
-	if check := cmd.Args; check != nil {
-		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			err := check(cmd, args)
-			var usage usageError
-			if err == nil || errors.As(err, &usage) {
-				return err
-			}
-			return usagef("%v; try %s --help", err, cmd.CommandPath())
+	check := cmd.Args
+	if check == nil {
+		check = cobra.ArbitraryArgs
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		err := cmd.ValidateFlagGroups()
+		if err == nil {
+			err = check(cmd, args)
 		}
+		var usage usageError
+		if err == nil || errors.As(err, &usage) {
+			return err
+		}
+		return usagef("%v; try %s --help", err, cmd.CommandPath())
 	}
 	for _, child := range cmd.Commands() {
 		blameTheCaller(child)

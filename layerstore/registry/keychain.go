@@ -40,6 +40,27 @@ func (fileKeychain) Resolve(target authn.Resource) (authn.Authenticator, error) 
 	return authn.Anonymous, nil
 }
 
+// FileKeychain knows the credentials of one file, in the form of docker's config.json.
+func FileKeychain(file string) (authn.Keychain, error) {
+	cf, err := readAuthFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return keychain(func(target authn.Resource) (authn.Authenticator, error) { return lookUp(cf, target) }), nil
+}
+
+// UserKeychain is one user everywhere.
+func UserKeychain(user, password string) authn.Keychain {
+	auth := authn.FromConfig(authn.AuthConfig{Username: user, Password: password})
+	return keychain(func(authn.Resource) (authn.Authenticator, error) { return auth, nil })
+}
+
+// keychain is a function that is one.
+type keychain func(target authn.Resource) (authn.Authenticator, error)
+
+// Resolve implements authn.Keychain.
+func (k keychain) Resolve(target authn.Resource) (authn.Authenticator, error) { return k(target) }
+
 // authFiles are docker's file and then podman's, in podman's order.
 func authFiles() []string {
 	var files []string

@@ -265,3 +265,40 @@ func TestLoginWords(t *testing.T) {
 		}
 	}
 }
+
+// Who says whom to be is nobody else, whatever login keeps.
+func TestKeychains(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "auth.json")
+	auth := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
+	if err := os.WriteFile(file, []byte(`{"auths":{"one.test":{"auth":"`+auth+`"}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fromFile, err := FileKeychain(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		keys authn.Keychain
+		host string
+		want string
+	}{
+		{fromFile, "one.test", user},
+		{fromFile, "two.test", ""},
+		{UserKeychain(user, password), "two.test", user},
+	} {
+		repo, err := name.NewRepository(row.host + "/x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := row.keys.Resolve(repo)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cfg, err := a.Authorization(); err != nil || cfg.Username != row.want {
+			t.Errorf("%s: %+v, %v", row.host, cfg, err)
+		}
+	}
+	if _, err := FileKeychain(file + ".missing"); err == nil {
+		t.Error("a missing file is fine")
+	}
+}
