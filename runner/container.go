@@ -96,6 +96,12 @@ func (r *Runner) Find(what string) (Container, error) {
 	if err != nil {
 		return Container{}, err
 	}
+	return Among(all, what)
+}
+
+// Among finds one of several containers, as Find does: a whole name or id counts
+// more than the beginning of an id, which a short name may be too.
+func Among(all []Container, what string) (Container, error) {
 	var hits []Container
 	for _, c := range all {
 		if what != "" && (c.Name == what || c.ID == what) {

@@ -171,13 +171,12 @@ func filterContainers(list []runner.Container, filters []string) ([]runner.Conta
 		key, value, _ := strings.Cut(filter, "=")
 		keep, ok := containerFilters[key]
 		if key == "before" || key == "since" {
-			i := slices.IndexFunc(whole, func(c runner.Container) bool { return c.Name == value || strings.HasPrefix(c.ID, value) })
-			if i < 0 {
-				return nil, fmt.Errorf("--filter=%s: there is no such container", filter)
+			than, err := runner.Among(whole, value)
+			if err != nil {
+				return nil, fmt.Errorf("--filter=%s: %w", filter, err)
 			}
-			made := whole[i].Created
 			keep, ok = func(c *runner.Container, _ string) bool {
-				return key == "before" && c.Created.Before(made) || key == "since" && c.Created.After(made)
+				return key == "before" && c.Created.Before(than.Created) || key == "since" && c.Created.After(than.Created)
 			}, true
 		}
 		if !ok || value == "" {
