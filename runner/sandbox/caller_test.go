@@ -70,7 +70,7 @@ func callerKilled(t *testing.T, init bool, uid uint32) {
 	}
 	_ = caller.Wait()
 	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
-	if n, err := unix.Poll(fds, int(10*time.Second/time.Millisecond)); err != nil || n != 1 {
+	if n, err := unix.Poll(fds, int(testPatience/time.Millisecond)); err != nil || n != 1 {
 		_ = unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0)
 		t.Errorf("the sandbox lives on: %v", err)
 	}

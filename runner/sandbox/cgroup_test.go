@@ -359,28 +359,29 @@ func TestGroupFreeze(t *testing.T) { eachVersion(t, testFreeze) }
 func testFreeze(t *testing.T, g *cgroup) {
 	out := filepath.Join(t.TempDir(), "out")
 	inGroup(t, g, "while :; do echo x >>"+out+"; sleep 0.01; done")
-	grows := func() bool {
+	// What runs writes at some time; what is frozen doesn't within half a second.
+	grows := func(patience time.Duration) bool {
 		size := fileSize(out)
-		for range 50 {
+		for end := time.Now().Add(patience); time.Now().Before(end); {
 			if time.Sleep(10 * time.Millisecond); fileSize(out) > size {
 				return true
 			}
 		}
 		return false
 	}
-	if !grows() {
+	if !grows(testPatience) {
 		t.Fatal("it doesn't run")
 	}
 	if err := g.freeze(true); err != nil {
 		t.Fatal(err)
 	}
-	if grows() {
+	if grows(500 * time.Millisecond) {
 		t.Error("it runs while it is frozen")
 	}
 	if err := g.freeze(false); err != nil {
 		t.Fatal(err)
 	}
-	if !grows() {
+	if !grows(testPatience) {
 		t.Error("it doesn't run again")
 	}
 	if err := g.freeze(true); err != nil {

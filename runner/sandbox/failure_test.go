@@ -48,6 +48,39 @@ func look(t testing.TB, root string) (s traces) {
 	return s
 }
 
+// settledIn waits until nothing is there that wasn't before, and answers what is
+// there then. What was going before may be gone: that is no trace.
+func settledIn(t testing.TB, root string, before traces) (after traces, settled bool) {
+	t.Helper()
+	settled = eventually(func() bool {
+		after = look(t, root)
+		return after.mounts == before.mounts && after.groups == before.groups &&
+			after.descriptors <= before.descriptors && len(newWords(before.children, after.children)) == 0
+	})
+	return after, settled
+}
+
+// newWords are those of after that before hasn't.
+func newWords(before, after string) []string {
+	old := strings.Fields(before)
+	return slices.DeleteFunc(strings.Fields(after), func(word string) bool { return slices.Contains(old, word) })
+}
+
+// testPatience is how long anything may take on a busy machine that will come.
+const testPatience = time.Minute
+
+// eventually waits for something to come true.
+func eventually(done func() bool) bool {
+	for end := time.Now().Add(testPatience); !done(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			return false
+		}
+	}
+	return true
+}
+
+// groupsNamed finds this process' groups of a name that ends with its number: the
+// tests of others are not in it.
 func groupsNamed(t testing.TB, prefix string) (out []string) {
 	t.Helper()
 	dirs, err := groupsOf("self")
@@ -55,7 +88,7 @@ func groupsNamed(t testing.TB, prefix string) (out []string) {
 		t.Fatal(err)
 	}
 	for _, dir := range dirs {
-		found, err := filepath.Glob(filepath.Join(dir, prefix+"*"))
+		found, err := filepath.Glob(filepath.Join(dir, fmt.Sprintf("%s*%d", prefix, os.Getpid())))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,12 +132,7 @@ func failEachStep(t *testing.T, init bool) {
 		if !errors.As(err, &start) || start.Step != step.Kind || start.Code != 125 {
 			t.Errorf("step %d, %s: %v", i, step, err)
 		}
-		after := look(t, s.RootPath)
-		for deadline := time.Now().Add(2 * time.Second); after != before && time.Now().Before(deadline); {
-			time.Sleep(2 * time.Millisecond)
-			after = look(t, s.RootPath)
-		}
-		if after != before {
+		if after, settled := settledIn(t, s.RootPath, before); !settled {
 			t.Fatalf("step %d, %s left something: %+v, before: %+v", i, step, after, before)
 		}
 	}
@@ -126,7 +154,7 @@ func TestCancel(t *testing.T) {
 	if err := sb.Close(); err != nil {
 		t.Error(err)
 	}
-	if after := look(t, s.RootPath); after.mounts != before.mounts || after.children != before.children {
+	if after, settled := settledIn(t, s.RootPath, before); !settled {
 		t.Errorf("left: %+v, before: %+v", after, before)
 	}
 }
@@ -173,12 +201,7 @@ func TestEachStepOfExecFails(t *testing.T) {
 		if !errors.As(err, &start) || start.Step != step.Kind || start.Code != 125 {
 			t.Errorf("step %d, %s: %v", i, step, err)
 		}
-		after := look(t, s.RootPath)
-		for deadline := time.Now().Add(2 * time.Second); after != before && time.Now().Before(deadline); {
-			time.Sleep(2 * time.Millisecond)
-			after = look(t, s.RootPath)
-		}
-		if after != before {
+		if after, settled := settledIn(t, s.RootPath, before); !settled {
 			t.Fatalf("step %d, %s left something: %+v, before: %+v", i, step, after, before)
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -225,9 +224,10 @@ func TestOwnUserNamespace(t *testing.T) {
 	if status.Code != 0 || !strings.HasPrefix(out, "0\n         0     100000      65536\n65534\n") || !strings.Contains(out, "a80425fb\nallow\n") {
 		t.Errorf("%+v: %q", status, out)
 	}
-	s.Process.UID, s.Process.GID, s.Process.Args = 33, 34, []string{"sh", "-c", "id -u; id -g; sleep 1000"}
+	s.Process.UID, s.Process.GID, s.Process.Args = 33, 34, []string{"sh", "-c", "id -u; id -g; : >/tmp/said; sleep 1000"}
 	output := collect(t, &s.Stdio)
 	sb := running(t, s)
+	awaitFile(t, s, "tmp/said")
 	if out, _ := in(t, sb, "id -u; cat /proc/self/attr/current >/dev/null 2>&1; ls /proc/self/fd | wc -l"); out != "0\n4\n" {
 		t.Errorf("exec: %q", out)
 	}
@@ -260,15 +260,15 @@ func TestOutOfMemory(t *testing.T) {
 
 func TestProcessLimitAndStats(t *testing.T) {
 	needMachineRoot(t)
-	s := testSpec(t, "sh", "-c", "sleep 1000 & sleep 1000 & sleep 1000")
+	s := testSpec(t, "sh", "-c", "sleep 1000 & sleep 1000 & sleep 1000 & : >/tmp/begun; wait")
 	s.Cgroup = Cgroup{Name: fmt.Sprintf("sandbox-test-pids-%d", os.Getpid()), PIDs: 25}
 	sb := running(t, s)
+	// Before the others take all that there may be.
+	awaitFile(t, s, "tmp/begun")
 	if out, status := in(t, sb, "for i in $(seq 30); do sleep 1000 >/dev/null 2>&1 & done"); status.Code == 0 {
 		t.Errorf("%+v: %q", status, out)
 	}
-	for deadline := time.Now().Add(5 * time.Second); sb.Stats().PIDs < 3 && time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond)
-	}
+	eventually(func() bool { return sb.Stats().PIDs >= 3 })
 	mine, err := StatsOf(sb.Pid())
 	if err != nil || mine.PIDs < 3 || mine.MemoryBytes <= 0 {
 		t.Errorf("%+v, %v", mine, err)
@@ -403,8 +403,8 @@ func TestKillWithoutPIDNamespace(t *testing.T) {
 	s.Cgroup.Name = fmt.Sprintf("sandbox-test-kill-%d", os.Getpid())
 	output := collect(t, &s.Stdio)
 	sb := running(t, s)
-	for deadline := time.Now().Add(5 * time.Second); sb.Stats().PIDs < 3 && time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond)
+	if !eventually(func() bool { return sb.Stats().PIDs >= 3 }) {
+		t.Errorf("its processes: %+v", sb.Stats())
 	}
 	if err := sb.Close(); err != nil {
 		t.Error(err)

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -143,7 +142,7 @@ func run(t testing.TB, s Spec) (out string, status Status) {
 
 func tryRun(t testing.TB, s Spec) (string, Status, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testPatience)
 	defer cancel()
 	output := collect(t, &s.Stdio)
 	sb, err := Start(ctx, s)
