@@ -165,7 +165,12 @@ func TestPluginGoes(t *testing.T) {
 	if _, err := hasty.List(t.Context()); !errors.As(err, &away) || !strings.Contains(err.Error(), path) {
 		t.Errorf("without patience: %v", err)
 	}
-	time.AfterFunc(100*time.Millisecond, func() { serve(t, &Server{Driver: f}, path) })
+	var start sync.WaitGroup
+	start.Go(func() {
+		time.Sleep(100 * time.Millisecond)
+		serve(t, &Server{Driver: f}, path)
+	})
+	defer start.Wait()
 	if all, err := patient.List(t.Context()); err != nil || len(all) != 1 {
 		t.Errorf("List answers %v, %v", all, err)
 	}
@@ -176,11 +181,17 @@ func TestPluginGoes(t *testing.T) {
 func TestSlowStarts(t *testing.T) {
 	d := places(t)
 	path := filepath.Join(d.Sockets[0], "slow.sock")
-	time.AfterFunc(50*time.Millisecond, func() { deadSocket(t, path) })
-	time.AfterFunc(150*time.Millisecond, func() { serve(t, &Server{Driver: newFolders(t)}, path) })
+	var start sync.WaitGroup
+	start.Go(func() { // one after the other, however late
+		time.Sleep(50 * time.Millisecond)
+		deadSocket(t, path)
+		time.Sleep(100 * time.Millisecond)
+		serve(t, &Server{Driver: newFolders(t)}, path)
+	})
 	if _, err := Find(t.Context(), "slow", In(d)); err != nil {
 		t.Error(err)
 	}
+	start.Wait()
 }
 
 // deadSocket leaves a file that refuses connections.

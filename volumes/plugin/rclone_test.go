@@ -2,6 +2,8 @@ package plugin
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -82,14 +84,28 @@ func TestRclone(t *testing.T) {
 	}
 }
 
+// freeAddress is one of loopback that nobody listens at, for a program that takes no
+// open socket. The kernel gives no such ports to others who ask for any: it takes
+// theirs from ip_local_port_range (ip-sysctl.rst), which begins at 32768.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	var failed error
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(22000)))
+		if err != nil {
+			failed = err
+			continue
+		}
+		defer l.Close()
+		return l.Addr().String()
+	}
+	t.Fatal(failed)
+	return ""
+}
+
 // TestRcloneTCP is a plugin that is found by a file with its address.
 func TestRcloneTCP(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
+	address := freeAddress(t)
 	d := places(t)
 	write(t, filepath.Join(d.Specs[1], "rclone.spec"), "tcp://"+address+"\n")
 	checkLife(t, rclone(t, d, address), map[string]string{"type": "memory", "path": "bucket", "vfs-cache-mode": "writes"}, writable(t))
