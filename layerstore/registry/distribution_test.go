@@ -2,6 +2,7 @@ package registry
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -18,14 +19,7 @@ import (
 func startDistribution(t *testing.T) string {
 	t.Helper()
 	program := needProgram(t, "docker-registry")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	host := l.Addr().String()
-	if err := l.Close(); err != nil { // it takes no open socket
-		t.Fatal(err)
-	}
+	host := freeAddress(t)
 	dir := t.TempDir()
 	config := fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}, delete: {enabled: true}}\nhttp: {addr: %s, secret: test}\n", filepath.Join(dir, "data"), host)
 	if err := os.WriteFile(filepath.Join(dir, "config.yml"), []byte(config), 0o600); err != nil {
@@ -40,7 +34,7 @@ func startDistribution(t *testing.T) string {
 		_ = cmd.Process.Kill() // it may have ended by itself
 		_ = cmd.Wait()         // killed
 	})
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		res, err := http.Get("http://" + host + "/v2/")
 		if err == nil {
 			drain(res)
@@ -50,6 +44,25 @@ func startDistribution(t *testing.T) string {
 			t.Fatalf("docker-registry doesn't answer: %v", err)
 		}
 	}
+}
+
+// freeAddress is one of loopback that nobody listens at, for a program that takes no
+// open socket. The kernel gives no such ports to others who ask for any: it takes
+// theirs from ip_local_port_range (ip-sysctl.rst), which begins at 32768.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	var failed error
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(22000)))
+		if err != nil {
+			failed = err
+			continue
+		}
+		defer l.Close()
+		return l.Addr().String()
+	}
+	t.Fatal(failed)
+	return ""
 }
 
 // counted counts what is sent.

@@ -215,7 +215,7 @@ func TestRetryAfter(t *testing.T) {
 		})
 		start := time.Now()
 		_, err := Pull(context.Background(), openStore(t), r.host+"/x:1", quick())
-		if took := time.Since(start); took < c.least || took > 10*time.Second {
+		if took := time.Since(start); took < c.least || took > time.Minute {
 			t.Errorf("Retry-After: %s: it took %s", after, took)
 		}
 		if (err != nil) != (c.error != "") || err != nil && !strings.Contains(err.Error(), c.error) {
@@ -243,7 +243,7 @@ func TestStalledTransfer(t *testing.T) {
 		}
 	})
 	o := quick()
-	o.Stall = 200 * time.Millisecond
+	o.Stall = time.Second
 	s := openStore(t)
 	pull(t, s, r.host+"/x:1", o)
 	holds(t, s, r.host+"/x:1", img)
@@ -275,7 +275,7 @@ func TestCancelledPull(t *testing.T) {
 	defer cancel()
 	start := time.Now()
 	_, err := Pull(ctx, openStore(t), r.host+"/x:1", o)
-	if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 5*time.Second {
+	if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > time.Minute {
 		t.Errorf("error %v after %s", err, time.Since(start))
 	}
 }

@@ -23,9 +23,10 @@ import (
 	"unionfs/layerstore"
 )
 
-// quick are options for tests: nobody waits for long.
+// quick are options for tests: nobody waits for long before the next try, and a busy
+// machine isn't taken for a server that has fallen silent.
 func quick() Options {
-	return Options{Backoff: time.Millisecond, Stall: 5 * time.Second}
+	return Options{Backoff: time.Millisecond, Stall: time.Minute}
 }
 
 func openStore(t testing.TB) *layerstore.Store {

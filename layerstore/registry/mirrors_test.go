@@ -122,7 +122,7 @@ func TestSilentMirror(t *testing.T) {
 	})
 	s := openStore(t)
 	o, warned := mirrored(silent.host, r.host)
-	o.Stall = 100 * time.Millisecond
+	o.Stall = time.Second
 	pull(t, s, "x:1", o)
 	holds(t, s, "x:1", img)
 	if !strings.Contains(warned(), silent.host+" doesn't answer in time") {
