@@ -39,7 +39,7 @@ func TestApart(t *testing.T) {
 	}
 	unix.Close(pipe[1])
 	var b [1]byte
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		if n, err := unix.Read(pipe[0], b[:]); err == nil && n == 0 {
 			return // nobody has the other end any more
 		}

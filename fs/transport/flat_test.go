@@ -18,6 +18,7 @@ type flat struct {
 	slowness  time.Duration
 	release   chan struct{}
 	blocked   atomic.Int32
+	slow      atomic.Int32 // requests that were or are slow
 	destroyed atomic.Int32
 
 	mu   sync.Mutex
@@ -60,6 +61,7 @@ func (f *flat) GetAttr(in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
 	if in.NodeId >= firstNode {
 		switch flatNames[in.NodeId-firstNode] {
 		case "slow":
+			f.slow.Add(1)
 			time.Sleep(f.slowness)
 		case "block":
 			f.blocked.Add(1)

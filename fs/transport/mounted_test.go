@@ -54,7 +54,7 @@ func mountOver(t testing.TB, fs FileSystem, o MountOptions, uring bool) *mounted
 	case <-m.server.Ready():
 	case <-m.ended:
 		t.Fatalf("Serve ended before INIT: %v", <-m.done)
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("no INIT")
 	}
 	if got := m.server.Negotiated()&fuse.CAP_OVER_IO_URING != 0; got != uring {
@@ -94,7 +94,7 @@ func (m *mounted) finish(t testing.TB) {
 	}
 	select {
 	case <-m.ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Error("Serve didn't end")
 	}
 }
@@ -136,6 +136,9 @@ func readPath(path string) (string, error) {
 	n, err := unix.Read(fd, buf)
 	return string(buf[:max(0, n)]), err
 }
+
+// patience is how long anything may take on a busy machine.
+const patience = time.Minute
 
 func within(t testing.TB, limit time.Duration, what string, ok func() bool) {
 	t.Helper()

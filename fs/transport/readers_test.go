@@ -28,34 +28,31 @@ func waits(t *testing.T, path string, n int) (longest, all time.Duration) {
 func TestSlowHandler(t *testing.T) {
 	fs := newFlat()
 	m := mountFlat(t, fs)
-	slow := make(chan time.Duration)
-	go func() {
-		begin := time.Now()
-		_ = statPath(m.path + "/slow")
-		slow <- time.Since(begin)
-	}()
-	within(t, 5*time.Second, "a slow request", func() bool { return m.calls("GETATTR") > 0 || len(slow) > 0 })
-	longest, _ := waits(t, m.path+"/plain", 100)
-	select {
-	case took := <-slow:
-		t.Fatalf("the slow request was over after %v, before the quick ones", took)
-	default:
-	}
-	// A tick or two, and what a busy machine adds.
-	if longest > fs.slowness/2 {
-		t.Errorf("a quick request took %v beside a slow one", longest)
-	}
-	t.Logf("the longest quick request took %v", longest)
-	<-slow
-}
-
-func (m *mounted) calls(op string) uint64 {
-	for _, o := range m.server.Stats().Ops {
-		if o.Name == op {
-			return o.Calls
+	// What a busy machine adds is now more and now less; a reader that is missing is
+	// missing each time.
+	var seen []time.Duration
+	for round := range int32(20) {
+		slow := make(chan struct{})
+		go func() {
+			defer close(slow)
+			_ = statAlone(m.path + "/slow")
+		}()
+		within(t, patience, "a slow request", func() bool { return fs.slow.Load() > round })
+		longest, _ := waits(t, m.path+"/plain", 100)
+		before := true
+		select {
+		case <-slow:
+			before = false
+		default:
 		}
+		<-slow
+		if before && longest < fs.slowness/2 {
+			t.Logf("the longest quick request took %v", longest)
+			return
+		}
+		seen = append(seen, longest)
 	}
-	return 0
+	t.Errorf("quick requests took up to %v beside slow ones of %v", seen, fs.slowness)
 }
 
 // TestBlockedHandlers: with a hundred of them there still is service, and
@@ -71,26 +68,26 @@ func TestBlockedHandlers(t *testing.T) {
 	for i := range int32(many) {
 		wg.Go(func() { _ = statAlone(m.path + "/block") })
 		if os.Getenv(overUring) != "" { // what is asked at once may wait there
-			within(t, 5*time.Second, "the request is being handled", func() bool { return fs.blocked.Load() > i })
+			within(t, patience, "the request is being handled", func() bool { return fs.blocked.Load() > i })
 			m.awaitReaders(t)
 		}
 	}
 	begin := time.Now()
-	within(t, 10*time.Second, "all requests are being handled", func() bool { return fs.blocked.Load() == many })
+	within(t, patience, "all requests are being handled", func() bool { return fs.blocked.Load() == many })
 	t.Logf("%d blocked after %v\n%v", many, time.Since(begin), m.server.Stats())
-	longest, all := waits(t, m.path+"/plain", 200)
-	if longest > time.Second {
-		t.Errorf("a quick request took %v", longest)
-	}
-	t.Logf("200 requests took %v, the longest %v", all, longest)
+	within(t, patience, "200 requests take less than a second each", func() bool {
+		longest, all := waits(t, m.path+"/plain", 200)
+		t.Logf("200 requests took %v, the longest %v", all, longest)
+		return longest < time.Second
+	})
 	release()
 	wg.Wait()
-	within(t, 5*time.Second, "few readers are left", func() bool {
+	within(t, patience, "few readers are left", func() bool {
 		waits(t, m.path+"/plain", 20)
 		st := m.server.Stats()
 		return st.Readers <= 1+1+maxSpares && st.Hot <= 2
 	})
-	within(t, 5*time.Second, "one hot reader is left", func() bool {
+	within(t, patience, "one hot reader is left", func() bool {
 		time.Sleep(20 * time.Millisecond) // the watchdog rests
 		waits(t, m.path+"/plain", 2)
 		return m.server.Stats().Hot == 1
@@ -100,9 +97,8 @@ func TestBlockedHandlers(t *testing.T) {
 	if os.Getenv(overUring) != "" {
 		most += many // readers of queues stay, since none can be taken back
 	}
-	if after := threads(t); after > most {
-		t.Errorf("%d threads before, %d after", before, after)
-	}
+	t.Logf("%d threads before, %d after, and at most %d are to be", before, threads(t), most)
+	within(t, patience, "threads have ended", func() bool { return threads(t) <= most })
 }
 
 // statAlone is a request that waits for nobody else's: two lookups of one name
@@ -130,7 +126,7 @@ func threads(t *testing.T) int {
 func TestIdle(t *testing.T) {
 	m := mountFlat(t, newFlat())
 	waits(t, m.path+"/plain", 10)
-	within(t, 5*time.Second, "the watchdog sleeps", func() bool { return m.server.dog.asleep.Load() })
+	within(t, patience, "the watchdog sleeps", func() bool { return m.server.dog.asleep.Load() })
 	before := m.server.Stats().String()
 	time.Sleep(100 * time.Millisecond)
 	// Others on the machine may ask: who looks at all mounts, for one.
@@ -138,7 +134,7 @@ func TestIdle(t *testing.T) {
 		t.Errorf("the watchdog woke up without a request:\n%s", after)
 	}
 	waits(t, m.path+"/plain", 1)
-	within(t, 5*time.Second, "the watchdog sleeps again", func() bool { return m.server.dog.asleep.Load() })
+	within(t, patience, "the watchdog sleeps again", func() bool { return m.server.dog.asleep.Load() })
 }
 
 // TestBacklog: measure draws the conclusions that its constants promise.

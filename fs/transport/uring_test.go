@@ -26,7 +26,7 @@ func TestOverUring(t *testing.T) {
 	}
 	fstest.NeedFUSE(t)
 	fstest.NeedUring(t)
-	cmd := exec.Command(os.Args[0], "-test.count=1", "-test.timeout=2m")
+	cmd := exec.Command(os.Args[0], "-test.count=1", "-test.timeout=5m")
 	cmd.Env = append(os.Environ(), overUring+"=1")
 	done := make(chan error, 1)
 	var out []byte
@@ -40,7 +40,7 @@ func TestOverUring(t *testing.T) {
 		if err != nil {
 			t.Errorf("over io_uring: %v\n%s", err, out)
 		}
-	case <-time.After(3 * time.Minute):
+	case <-time.After(6 * time.Minute):
 		// One that waits for a mount of its own can't even be killed.
 		t.Fatal("the tests over io_uring don't end")
 	}
@@ -64,18 +64,21 @@ func TestUringWaiters(t *testing.T) {
 			onProcessor(t, 0)
 			_ = statAlone(m.path + "/block")
 		})
-		within(t, 5*time.Second, "the request is being handled", func() bool { return fs.blocked.Load() > i })
+		within(t, patience, "the request is being handled", func() bool { return fs.blocked.Load() > i })
 		m.awaitReaders(t)
 	}
-	quick := make(chan time.Duration)
+	quick := make(chan error, 1)
 	wg.Go(func() {
 		onProcessor(t, 0)
-		begin := time.Now()
-		_ = statPath(m.path + "/plain")
-		quick <- time.Since(begin)
+		quick <- statPath(m.path + "/plain")
 	})
-	if took := <-quick; took > time.Second {
-		t.Errorf("a quick request took %v beside %d that are stuck", took, many)
+	select {
+	case err := <-quick:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Errorf("a quick request waits beside %d that are stuck", many)
 	}
 }
 
@@ -83,7 +86,7 @@ func TestUringWaiters(t *testing.T) {
 // busy machine takes its time to start.
 func (m *mounted) awaitReaders(t *testing.T) {
 	t.Helper()
-	within(t, 5*time.Second, "readers wait", func() bool {
+	within(t, patience, "readers wait", func() bool {
 		for i := range m.server.queues.waiting {
 			if m.server.queues.waiting[i].Load() == 0 {
 				return false
