@@ -40,9 +40,25 @@ func readOnce(t *testing.T, name string) {
 	data := make([]byte, size)
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(data) // never fails
 	b.chain = addLayers(t, st, archive(t, member{name: "./"}, member{name: "./big", text: string(data)}))
+	// Who has the kernel forget what it read in between, as the tests of other packages
+	// do, has some of it read again. Mounts that each read it do so each time.
+	var got int64
+	for range 5 {
+		got = b.readIn(mounts, size, place)
+		if got >= size && got <= size*3/2 {
+			return
+		}
+	}
+	t.Errorf("%d bytes were read from the disk for %d mounts of %d", got, mounts, size)
+}
+
+// readIn answers how many bytes come from the disk while so many mounts are there that
+// each read a file of that size.
+func (b *bench) readIn(mounts, size int, place string) int64 {
+	b.Helper()
 	unix.Sync()
 	b.must(os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0))
-	before := sectorsRead(t, place)
+	before := sectorsRead(b.T, place)
 	var with func(left int)
 	with = func(left int) {
 		if left == 0 {
@@ -54,17 +70,15 @@ func readOnce(t *testing.T, name string) {
 			b.must(err)
 			read, err := io.Copy(io.Discard, f)
 			f.Close()
-			if err != nil || read != size {
-				t.Errorf("%d bytes are read, %v", read, err)
+			if err != nil || read != int64(size) {
+				b.Errorf("%d bytes are read, %v", read, err)
 			}
 			with(left - 1)
 		})
-		b.must(d.Remove(b.Context(), n))
+		b.must(b.d.Remove(b.Context(), n))
 	}
 	with(mounts)
-	if got := sectorsRead(t, place) - before; got < size || got > size*3/2 {
-		t.Errorf("%d bytes were read from the disk for %d mounts of %d", got, mounts, size)
-	}
+	return sectorsRead(b.T, place) - before
 }
 
 // onExt4 is a directory on an ext4 of its own.

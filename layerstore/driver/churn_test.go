@@ -84,6 +84,9 @@ func (b *bench) views() {
 	b.empty()
 }
 
+// testPatience is how long anything may take on a busy machine.
+const testPatience = time.Minute
+
 // empty finds nothing of snapshots in the store any more, once what was in use a
 // moment ago is collected.
 func (b *bench) empty() {
@@ -91,7 +94,7 @@ func (b *bench) empty() {
 	if all, err := b.s.Snapshots(); err != nil || len(all) > 0 {
 		b.Errorf("%d snapshots are left, %v", len(all), err)
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(testPatience); ; time.Sleep(20 * time.Millisecond) {
 		b.must(Collect(b.Context(), b.s))
 		left := b.leftovers()
 		if len(left) == 0 {

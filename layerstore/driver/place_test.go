@@ -29,7 +29,7 @@ func apart(t *testing.T) bool {
 }
 
 func againArgs(test string) []string {
-	return []string{"-test.run=^(" + test + ")$", "-test.v", "-test.timeout=5m"}
+	return []string{"-test.run=^(" + test + ")$", "-test.v", "-test.timeout=9m"}
 }
 
 // again runs the command of a test and takes over how that ended.
@@ -153,7 +153,7 @@ func zfs(t *testing.T) string {
 	run(t, "zpool", "create", "-o", "cachefile=none", "-m", dir, pool, image)
 	t.Cleanup(func() {
 		// Busy with the ends of its datasets' mounts for a moment.
-		for deadline := time.Now().Add(patience); exec.Command("zpool", "destroy", "-f", pool).Run() != nil; time.Sleep(50 * time.Millisecond) {
+		for deadline := time.Now().Add(testPatience); exec.Command("zpool", "destroy", "-f", pool).Run() != nil; time.Sleep(50 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				run(t, "zpool", "destroy", "-f", pool)
 			}
@@ -184,7 +184,7 @@ func startZFS(t *testing.T) {
 		lacking(t, "zfs-fuse: %v", err)
 	}
 	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
-	for deadline := time.Now().Add(20 * time.Second); exec.Command("zpool", "list").Run() != nil; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(testPatience); exec.Command("zpool", "list").Run() != nil; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			_ = server.Process.Kill()
 			t.Fatalf("zfs-fuse doesn't answer: %v\n%s", server.Wait(), &said)

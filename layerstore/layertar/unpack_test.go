@@ -262,7 +262,7 @@ func TestNothingStaysOpen(t *testing.T) {
 		t.Errorf("%d descriptors are open, and %d were", after, before)
 	}
 	// One that has said that it is done may still be on its way out.
-	for stop := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > running; time.Sleep(time.Millisecond) {
+	for stop := time.Now().Add(time.Minute); runtime.NumGoroutine() > running; time.Sleep(time.Millisecond) {
 		if time.Now().After(stop) {
 			t.Fatalf("%d goroutines run, and %d did", runtime.NumGoroutine(), running)
 		}
