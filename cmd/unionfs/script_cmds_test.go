@@ -15,8 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// patience is how long anything may take before a script fails.
-const patience = 10 * time.Second
+// patience is how long anything may take before a script fails, on a machine that has
+// much else to do.
+const patience = time.Minute
 
 // eventually asks until the answer is yes.
 func eventually(ask func() bool) bool {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -59,6 +60,16 @@ func cmdWaitLog(ts *testscript.TestScript, _ bool, args []string) {
 		return strings.Contains(out, args[1])
 	}) {
 		ts.Fatalf("%s never printed %q", args[0], args[1])
+	}
+}
+
+// cmdWaitFile: waitfile FILE REGEXP waits until a process beside the script has
+// written what matches.
+func cmdWaitFile(ts *testscript.TestScript, _ bool, args []string) {
+	file, pattern := ts.MkAbs(args[0]), regexp.MustCompile(args[1])
+	if !eventually(func() bool { text, err := os.ReadFile(file); return err == nil && pattern.Match(text) }) {
+		text, err := os.ReadFile(file)
+		ts.Fatalf("%s has %q (%v), which doesn't match %q", args[0], text, err, args[1])
 	}
 }
 

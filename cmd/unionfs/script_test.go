@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 			"busybox":         cmdBusybox,
 			"status":          cmdStatus,
 			"waitlog":         cmdWaitLog,
+			"waitfile":        cmdWaitFile,
 			"killmonitor":     cmdKillMonitor,
 			"killgrandparent": cmdKillGrandparent,
 			"database":        cmdDatabase,
