@@ -158,7 +158,7 @@ func TestInterrupt(t *testing.T) {
 	if err == nil || report == nil || len(report.Workloads[0].Cells[0].Samples) != 0 {
 		t.Errorf("an interrupted run: error %v, report %+v", err, report)
 	}
-	if took := time.Since(start); took > lastWait {
+	if took := time.Since(start); took > 2*lastWait { // the tool would go on for hours
 		t.Errorf("it took %v", took)
 	}
 	nothingLeft(t, o)
@@ -168,13 +168,13 @@ func TestInterrupt(t *testing.T) {
 func TestPatience(t *testing.T) {
 	needNamespaces(t)
 	o := tiny(t, []Target{{Name: "never", Mount: []string{"sleep", "1000"}}, native}, "find-again")
-	o.Patience = 500 * time.Millisecond
+	o.Patience = 10 * time.Second // what the next one may take too, on a busy machine
 	report, err := Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	row := report.Workloads[0]
-	if c := row.cell("never"); !strings.Contains(c.Failed, "longer than 500ms") {
+	if c := row.cell("never"); !strings.Contains(c.Failed, "longer than 10s") {
 		t.Errorf("failed %q", c.Failed)
 	}
 	if c := row.cell("native"); len(c.Samples) != 2 {
