@@ -30,12 +30,26 @@ func TestHotOpensOfReadOnly(t *testing.T) {
 		_, err = io.ReadAll(f)
 		return err
 	}
-	must(t, hot())
+	// Who makes the kernel forget names and files in between, as the tests of other
+	// packages do, has it ask again; a server that is needed is needed each time.
+	for range 5 {
+		if withoutServer(t, m, hot) {
+			return
+		}
+	}
+	t.Error("an open, a look, a read or a close waits for the server")
+}
+
+// withoutServer says whether something that was just done can be done while the server
+// is stopped.
+func withoutServer(t *testing.T, m *mounted, do func() error) (can bool) {
+	t.Helper()
+	must(t, do())
 	must(t, m.server.Process.Signal(unix.SIGSTOP))
 	done := make(chan error, 1)
 	go func() {
 		for range 10 {
-			if err := hot(); err != nil {
+			if err := do(); err != nil {
 				done <- err
 				return
 			}
@@ -46,9 +60,10 @@ func TestHotOpensOfReadOnly(t *testing.T) {
 	case err := <-done:
 		must(t, m.server.Process.Signal(unix.SIGCONT))
 		must(t, err)
-	case <-time.After(5 * time.Second):
-		t.Error("an open, a look, a read or a close waits for the server")
+		return true
+	case <-time.After(2 * time.Second):
 		must(t, m.server.Process.Signal(unix.SIGCONT))
 		must(t, <-done)
+		return false
 	}
 }

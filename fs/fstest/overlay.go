@@ -35,7 +35,7 @@ func KernelOverlay(t testing.TB, lowers []string, upper, work, opts string) stri
 // mountOverlay waits for the mount before it on the same directories: the kernel
 // may still be at its end when umount(2) has come back, and says EBUSY.
 func mountOverlay(target string, d Dirs, opts string) error {
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		err := mountOverlayOnce(target, d, opts)
 		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
 			return err
