@@ -127,7 +127,7 @@ func leavesNothing(t *testing.T, r *Runner, spec Spec, spoil func(c *Container) 
 		}
 	}
 	var left []string
-	if !within(5*time.Second, func() bool { left = newTraces(before, tracesOf(t, r), c.ID); return len(left) == 0 }) {
+	if !within(patience, func() bool { left = newTraces(before, tracesOf(t, r), c.ID); return len(left) == 0 }) {
 		t.Errorf("after %v: these are left: %q", failure, left)
 	}
 	return failure

@@ -136,6 +136,9 @@ func startMonitor(t *testing.T, r *Runner, c *Container) (cmd *exec.Cmd, out io.
 	return cmd, out
 }
 
+// patience is how long anything may take on a busy machine.
+const patience = time.Minute
+
 // within waits for something to come true.
 func within(d time.Duration, done func() bool) bool {
 	for end := time.Now().Add(d); !done(); time.Sleep(2 * time.Millisecond) {

@@ -44,7 +44,7 @@ func killMonitor(t *testing.T, r *Runner, init bool, after time.Duration) {
 	_, _ = cmd.Process.Wait()
 
 	var left []string
-	if !within(5*time.Second, func() bool {
+	if !within(patience, func() bool {
 		reapOrphans()
 		left = newProcesses(before, tracesOf(t, r))
 		return len(left) == 0
@@ -64,7 +64,7 @@ func killMonitor(t *testing.T, r *Runner, init bool, after time.Duration) {
 		t.Errorf("killed after %v: started again: %+v, %v", after, st, err)
 	}
 	out.(*os.File).Close()
-	if !within(5*time.Second, func() bool { left = newTraces(before, tracesOf(t, r), c.ID); return len(left) == 0 }) {
+	if !within(patience, func() bool { left = newTraces(before, tracesOf(t, r), c.ID); return len(left) == 0 }) {
 		t.Errorf("killed after %v: these are left: %q", after, left)
 	}
 }

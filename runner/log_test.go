@@ -99,7 +99,7 @@ func TestLogFollows(t *testing.T) {
 		_ = l.Close()
 		lock.release()
 	}()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	n := 0
 	if err := (&Runner{}).Logs(ctx, &c, LogOptions{Tail: -1, Follow: true}, func(Entry) error { n++; return nil }); err != nil || n != 3 {
