@@ -106,7 +106,8 @@ func openFUSE(t *testing.T) {
 	}
 }
 
-// private keeps mounts from other namespaces, and shows our process ids.
+// private keeps mounts from other namespaces, and shows our process ids. FUSE mounts
+// of others, which came along, go: their servers would wait for our end.
 func private(t *testing.T) {
 	t.Helper()
 	for _, err := range []error{
@@ -115,6 +116,15 @@ func private(t *testing.T) {
 	} {
 		if err != nil {
 			t.Fatal(err)
+		}
+	}
+	table, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(table)) {
+		if strings.Contains(line, " - fuse.") {
+			_ = unix.Unmount(strings.Fields(line)[4], unix.MNT_DETACH) // it may be gone with another
 		}
 	}
 }
