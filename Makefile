@@ -19,8 +19,8 @@ SOAK_PACKAGES := fuse3 git sqlite3 postgresql postgresql-contrib stress-ng dbenc
 BENCH_PACKAGES := fuse3 mmdebstrap fuse-overlayfs unionfs-fuse podman crun dbench git sqlite3 util-linux mount
 
 # Tests really run and really mount: nothing of an earlier run is believed. The slowest
-# package takes six minutes under the race detector, on two processors with others beside
-# it; a busier machine has all the time that it needs.
+# package takes minutes under the race detector, on two processors with others beside it;
+# a busier machine has all the time that it needs.
 GOTEST := UNIONFS_BIN=$(CURDIR)/bin/unionfs go test -count=1 -timeout 30m
 # Tests start themselves again as other processes, and the race detector lets
 # each sleep for a second at its end unless told otherwise (GORACE).
