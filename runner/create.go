@@ -82,6 +82,9 @@ func (s *Spec) check() error {
 	if err := s.checkNumbers(); err != nil {
 		return err
 	}
+	if s.NoHosts && len(s.AddHosts) > 0 {
+		return fmt.Errorf("--add-host=%s: with --no-hosts there is no file for it: leave one of them out", s.AddHosts[0])
+	}
 	if _, err := s.capabilities(); err != nil {
 		return err
 	}

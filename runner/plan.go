@@ -128,6 +128,9 @@ func (r *Request) etcMounts(f Facts) []sandbox.Mount {
 		options = append(options, "ro")
 	}
 	for _, name := range []string{"hosts", "hostname", "resolv.conf"} {
+		if name == "hosts" && r.Spec.NoHosts {
+			continue
+		}
 		out = append(out, sandbox.Mount{Type: "bind", Source: path.Join(r.EtcDir, name), Target: "/etc/" + name, Options: options})
 	}
 	return out

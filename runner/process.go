@@ -44,10 +44,19 @@ func (s *Spec) environment(img *v1.Config, id identity, hostname string, f Facts
 	if s.TTY {
 		env = append(env, "TERM=xterm")
 	}
-	for _, word := range append(slices.Clone(img.Env), s.Env...) {
+	for _, word := range s.variables(img.Env) {
 		env = SetEnv(env, word)
 	}
 	return env
+}
+
+// variables are the image's that aren't left out, and the spec's behind them.
+func (s *Spec) variables(image []string) []string {
+	out := slices.DeleteFunc(slices.Clone(image), func(word string) bool {
+		name, _, _ := strings.Cut(word, "=")
+		return s.UnsetEnvAll || slices.Contains(s.UnsetEnv, name)
+	})
+	return append(out, s.Env...)
 }
 
 // SetEnv puts NAME=VALUE into an environment, in the place of what has the name. It
@@ -100,7 +109,7 @@ func (s *Spec) process(img *v1.Config, a Accounts, f Facts, hostname string) (sa
 	}
 	return sandbox.Process{
 		Args: args, Env: s.environment(img, id, hostname, f), Dir: path.Join("/", dir), TTY: s.TTY,
-		UID: id.uid, GID: id.gid, Groups: id.groups,
+		UID: id.uid, GID: id.gid, Groups: id.groups, Umask: s.Umask,
 		Capabilities: caps,
 		// Without privilege on the machine nobody in the container gains any
 		// by setuid programs beyond the user namespace's: they stay of use.

@@ -21,10 +21,10 @@ func (c *Container) Shown(img v1.Config) v1.Config {
 	out.StopSignal = cmp.Or(s.StopSignal, img.StopSignal)
 	out.Tty, out.OpenStdin = s.TTY, s.Interactive
 	out.Env = nil
-	if !slices.ContainsFunc(append(slices.Clone(img.Env), s.Env...), func(word string) bool { return strings.HasPrefix(word, "PATH=") }) {
+	if !slices.ContainsFunc(s.variables(img.Env), func(word string) bool { return strings.HasPrefix(word, "PATH=") }) {
 		out.Env = []string{defaultPath}
 	}
-	for _, word := range append(slices.Clone(img.Env), s.Env...) {
+	for _, word := range s.variables(img.Env) {
 		out.Env = SetEnv(out.Env, word)
 	}
 	if s.Entrypoint != nil {

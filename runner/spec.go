@@ -18,9 +18,13 @@ type Spec struct {
 	Entrypoint *[]string `json:"entrypoint,omitempty"`
 	Args       []string  `json:"args,omitempty"`
 	Env        []string  `json:"env,omitempty"` // KEY=VALUE
-	Dir        string    `json:"dir,omitempty"`
-	User       string    `json:"user,omitempty"` // NAME|UID[:GROUP|GID]
-	Groups     []string  `json:"groups,omitempty"`
+	// UnsetEnv are variables of the image that are left out; UnsetEnvAll is all.
+	UnsetEnv    []string `json:"unsetEnv,omitempty"`
+	UnsetEnvAll bool     `json:"unsetEnvAll,omitempty"`
+	Umask       *uint32  `json:"umask,omitempty"` // nil is 022
+	Dir         string   `json:"dir,omitempty"`
+	User        string   `json:"user,omitempty"` // NAME|UID[:GROUP|GID]
+	Groups      []string `json:"groups,omitempty"`
 
 	TTY         bool `json:"tty,omitempty"`
 	Interactive bool `json:"interactive,omitempty"` // standard input stays open
@@ -30,6 +34,7 @@ type Spec struct {
 	Hostname   string   `json:"hostname,omitempty"`
 	Domainname string   `json:"domainname,omitempty"`
 	AddHosts   []string `json:"addHosts,omitempty"` // NAME:IP
+	NoHosts    bool     `json:"noHosts,omitempty"`  // /etc/hosts is the image's
 	DNS        []string `json:"dns,omitempty"`
 	DNSSearch  []string `json:"dnsSearch,omitempty"`
 	DNSOptions []string `json:"dnsOptions,omitempty"`

@@ -107,7 +107,7 @@ func (b *bundle) make(ctx context.Context, r *runFlags, noMount bool) (err error
 	if err := b.prepareFolder(); err != nil {
 		return err
 	}
-	if err := b.h.ensureImage(ctx, r.spec.Image, r.pull, r.platform); err != nil {
+	if err := b.h.ensureImage(ctx, r.spec.Image, r); err != nil {
 		return err
 	}
 	b.privileged = r.spec.Privileged

@@ -118,7 +118,7 @@ func runnerError(err error) error {
 
 func create(ctx context.Context, h *house, r *runFlags) (runner.Container, error) {
 	if r.spec.Rootfs == "" {
-		if err := h.ensureImage(ctx, r.spec.Image, r.pull, r.platform); err != nil {
+		if err := h.ensureImage(ctx, r.spec.Image, r); err != nil {
 			return runner.Container{}, err
 		}
 		if err := h.mayRun(r.spec.Image); err != nil {
@@ -129,7 +129,12 @@ func create(ctx context.Context, h *house, r *runFlags) (runner.Container, error
 		if m.Type != runner.ImageMount {
 			continue
 		}
-		if err := h.ensureImage(ctx, m.Source, r.pull, r.platform); err != nil {
+		if err := h.ensureImage(ctx, m.Source, r); err != nil {
+			return runner.Container{}, err
+		}
+	}
+	if r.more.replace {
+		if err := h.makeWay(ctx, r.name); err != nil {
 			return runner.Container{}, err
 		}
 	}
@@ -137,6 +142,19 @@ func create(ctx context.Context, h *house, r *runFlags) (runner.Container, error
 		return h.Create(ctx, r.name, r.spec)
 	}
 	return createNoted(ctx, h, r)
+}
+
+// makeWay removes the container that has a name, running or not.
+func (h *house) makeWay(ctx context.Context, name string) error {
+	c, err := h.Runner.Find(name)
+	var unknown *runner.UnknownError
+	if errors.As(err, &unknown) || err == nil && c.Name != name {
+		return nil // or another's id begins so
+	}
+	if err != nil {
+		return err
+	}
+	return h.Remove(ctx, &c, runner.RemoveOptions{Force: true, Volumes: true})
 }
 
 // createNoted writes the id to a file, which mustn't be there, and leaves none

@@ -35,6 +35,8 @@ type runFlags struct {
 	platform   string
 	cidfile    string
 	network    string
+	transfer   transferFlags
+	more       moreFlags
 }
 
 func (r *runFlags) add(cmd *cobra.Command) {
@@ -96,6 +98,9 @@ func (r *runFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&r.pull, "pull", "missing", "always, missing or never")
 	flags.StringVar(&r.platform, "platform", "", "OS/ARCH[/VARIANT] of the image; another one in the store is pulled anew")
 	flags.StringVar(&r.cidfile, "cidfile", "", "write its id to a file")
+	flags.BoolVarP(&r.transfer.quiet, "quiet", "q", false, "show no progress of a pull")
+	r.transfer.addRegistry(cmd)
+	r.more.add(flags, r)
 	// -h is the host name, as docker has it.
 	flags.Bool("help", false, "this help")
 }
@@ -132,7 +137,7 @@ func (r *runFlags) read(cmd *cobra.Command, args []string) error {
 	if r.pull != "always" && r.pull != "missing" && r.pull != "never" {
 		return usagef("--pull=%s: always, missing or never is expected", r.pull)
 	}
-	for _, step := range []func() error{r.readEnv, r.readSizes, r.readLabels, r.readSecurity, r.readStorage, r.readNetwork, r.checkPlatform} {
+	for _, step := range []func() error{r.readEnv, r.readMore, r.readSizes, r.readLabels, r.readSecurity, r.readStorage, r.readNetwork, r.checkPlatform} {
 		if err := step(); err != nil {
 			return err
 		}

@@ -19,7 +19,8 @@ import (
 
 // ensureImage makes sure that an image is in the store, for the platform that
 // was asked for.
-func (h *house) ensureImage(ctx context.Context, name, pull, platform string) error {
+func (h *house) ensureImage(ctx context.Context, name string, r *runFlags) error {
+	pull, platform := r.pull, r.platform
 	img, err := h.shop.Find(name)
 	if err == nil && platform != "" {
 		if err = h.checkPlatform(&img, name, platform); err != nil && img.ID.IsNamedBy(name) {
@@ -29,7 +30,8 @@ func (h *house) ensureImage(ctx context.Context, name, pull, platform string) er
 	if err == nil && pull != "always" || pull == "never" {
 		return err
 	}
-	t := transferFlags{platform: platform}
+	t := r.transfer
+	t.platform = platform
 	o, d, err := t.options(&h.conf)
 	if err != nil {
 		return err

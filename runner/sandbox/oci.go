@@ -83,7 +83,7 @@ var ociNamespaces = map[NamespaceType]specs.LinuxNamespaceType{
 func (p *Process) OCI() (*specs.Process, error) {
 	out := &specs.Process{
 		Terminal: p.TTY, Args: p.Args, Env: p.Env, Cwd: p.Dir,
-		User:            specs.User{UID: p.UID, GID: p.GID, AdditionalGids: p.Groups},
+		User:            specs.User{UID: p.UID, GID: p.GID, Umask: p.Umask, AdditionalGids: p.Groups},
 		NoNewPrivileges: p.NoNewPrivs, OOMScoreAdj: p.OOMScoreAdj,
 		Capabilities: &specs.LinuxCapabilities{Bounding: p.Capabilities},
 	}

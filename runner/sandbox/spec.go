@@ -59,6 +59,7 @@ type Process struct {
 	UID    uint32   `json:"uid"`
 	GID    uint32   `json:"gid"`
 	Groups []uint32 `json:"groups,omitempty"`
+	Umask  *uint32  `json:"umask,omitempty"` // nil is 022
 
 	// Capabilities are those it may ever have: "CAP_CHOWN". A program that
 	// isn't root's gets them as bounding set alone.

@@ -7,16 +7,23 @@ import (
 )
 
 func userSteps(p *Process) []Step {
-	return []Step{program("user", fmt.Sprintf("uid %d, gid %d, groups %v, umask 022", p.UID, p.GID, p.Groups), func(in *inside) ([]call, error) {
+	return []Step{program("user", fmt.Sprintf("uid %d, gid %d, groups %v, umask %03o", p.UID, p.GID, p.Groups, p.umask()), func(in *inside) ([]call, error) {
 		return userCalls(p)
 	})}
+}
+
+func (p *Process) umask() uint32 {
+	if p.Umask == nil {
+		return 0o022
+	}
+	return *p.Umask
 }
 
 // userCalls keep the permitted capabilities over the change of ids: the filter
 // comes after it.
 func userCalls(p *Process) ([]call, error) {
 	calls := []call{
-		newCall("umask", unix.SYS_UMASK, 0o022),
+		newCall("umask", unix.SYS_UMASK, uintptr(p.umask())),
 		newCall("keep capabilities", unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1),
 	}
 	groups, err := groupCalls(p)
