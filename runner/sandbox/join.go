@@ -25,7 +25,7 @@ func RunInUserNSOf(pid int) (status int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	p, err := startIn(pid, os.Args, dir, newCall("die with the parent", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGTERM)))
+	p, err := startIn(pid, os.Args, append(os.Environ(), outerWord()), dir, newCall("die with the parent", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGTERM)))
 	if err != nil {
 		return 0, err
 	}
@@ -51,12 +51,12 @@ func StartInUserNSOf(pid int, args []string) (*os.Process, error) {
 		calls = append(calls, newCall("let go of stdio", unix.SYS_DUP3, null.Fd(), fd, 0))
 	}
 	calls = append(calls, newCall("let go of files", unix.SYS_CLOSE_RANGE, 3, uintptr(^uint32(0)), unix.CLOSE_RANGE_CLOEXEC).optional())
-	return startIn(pid, args, "/", calls...)
+	return startIn(pid, args, os.Environ(), "/", calls...)
 }
 
 // startIn starts this program in the namespaces of a process. What calls do is
 // done there.
-func startIn(pid int, args []string, dir string, calls ...call) (*os.Process, error) {
+func startIn(pid int, args, env []string, dir string, calls ...call) (*os.Process, error) {
 	spaces, err := namespacesOf(pid)
 	if err != nil {
 		return nil, err
@@ -81,14 +81,14 @@ func startIn(pid int, args []string, dir string, calls ...call) (*os.Process, er
 	}
 	all = append(all, newCall("go to "+dir, unix.SYS_CHDIR, pointer(cdir)).keeping(cdir))
 	all = append(all, defaultSignals()...)
-	execute, err := executeAgain(args)
+	execute, err := executeAgain(args, env)
 	if err != nil {
 		return nil, err
 	}
 	return forkScript(append(all, execute))
 }
 
-func executeAgain(args []string) (call, error) {
+func executeAgain(args, env []string) (call, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return call{}, err
@@ -101,7 +101,7 @@ func executeAgain(args []string) (call, error) {
 	if err != nil {
 		return call{}, err
 	}
-	envp, err := cstrings(os.Environ())
+	envp, err := cstrings(env)
 	if err != nil {
 		return call{}, err
 	}

@@ -21,6 +21,13 @@ const gateEnv = "_UNIONFS_USERNS_GATE"
 // gateFD is the child's end of the gate.
 const gateFD = 3
 
+// lastSignal is the last one that there is on Linux (signal(7)).
+const lastSignal = unix.Signal(64)
+
+// outerEnv says which process a program in a user namespace belongs to: it ends
+// with that one.
+const outerEnv = "_UNIONFS_USERNS_OUTER"
+
 // PassGate is to be called first in main. In a process that RunInUserNS has
 // just started it waits until the maps are written, and begins the program
 // again as root of the namespace; one that was started in a sandbox becomes the
@@ -28,6 +35,7 @@ const gateFD = 3
 func PassGate() {
 	passInside()
 	if os.Getenv(gateEnv) == "" {
+		dieWithOuter()
 		return
 	}
 	_ = os.Unsetenv(gateEnv)
@@ -47,6 +55,25 @@ func PassGate() {
 	os.Exit(1)
 }
 
+// dieWithOuter has this process killed together with the one that runs it in a user
+// namespace and hands signals on to it: who kills that has killed the command. It is
+// said only now, because the exec that brings capabilities unsays it (prctl(2),
+// PR_SET_PDEATHSIG).
+func dieWithOuter() {
+	outer := os.Getenv(outerEnv)
+	if outer == "" {
+		return
+	}
+	_ = os.Unsetenv(outerEnv)
+	err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0)
+	if err != nil || strconv.Itoa(os.Getppid()) != outer {
+		os.Exit(1) // it is dead already
+	}
+}
+
+// outerWord is the environment's word for programs that end with this process.
+func outerWord() string { return outerEnv + "=" + strconv.Itoa(os.Getpid()) }
+
 // RunInUserNS runs this program again, with the same words, as root of a new
 // user namespace with the ids that m grants, and a mount namespace of its own.
 // It answers the exit status; signals are handed on. begun, unless it is nil, is
@@ -64,7 +91,7 @@ func RunInUserNS(m IDMaps, begun func(pid int) error) (status int, err error) {
 	cmd := exec.Command(self, os.Args[1:]...)
 	cmd.Args[0] = os.Args[0]
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), gateEnv+"=1")
+	cmd.Env = append(os.Environ(), gateEnv+"=1", outerWord())
 	cmd.ExtraFiles = []*os.File{r}
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
@@ -121,10 +148,19 @@ func (m IDMaps) write(pid int) error {
 	return nil
 }
 
-// forward hands on the signals by which people end programs.
+// forward hands on all signals that can be caught, but those that are about this
+// process alone and those by which a terminal stops both.
 func forward(p *os.Process) (stop func()) {
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGCONT)
+	var all []os.Signal
+	for sig := unix.SIGHUP; sig <= lastSignal; sig++ {
+		switch sig {
+		case unix.SIGCHLD, unix.SIGPIPE, unix.SIGURG, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
+		default:
+			all = append(all, sig)
+		}
+	}
+	signal.Notify(signals, all...)
 	go func() {
 		for s := range signals {
 			// The terminal has sent it to the whole group already, and twice
