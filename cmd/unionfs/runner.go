@@ -34,7 +34,8 @@ func (f *storeFlags) containers() (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &house{s, &runner.Runner{Store: s.Store, Driver: s.conf.StorageDriver, RunDir: runDir(), Volumes: volumes, Warn: warn}}, nil
+	h := &house{s, &runner.Runner{Store: s.Store, Driver: s.conf.StorageDriver, RunDir: runDir(), Volumes: volumes, Warn: warn}}
+	return h, h.RemoveLost(context.Background())
 }
 
 // enterHome runs this command as root of a user namespace.
