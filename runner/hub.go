@@ -6,12 +6,18 @@ import (
 )
 
 // Output takes what a container prints: stream is "stdout" or "stderr". What it
-// does holds the container up. An error ends its part.
+// does holds the container up. An error ends its part; that of MonitorOptions ends
+// the stream.
 type Output func(stream string, text []byte) error
 
 // hub is where a container's streams meet those who are attached to it.
 type hub struct {
 	log *Log // nil for a program whose output isn't kept
+	// unlogged is told once that the log can't be written; it may be nil.
+	unlogged func(error)
+	logOnce  sync.Once
+	// here is this process's own output; nil without one.
+	here Output
 	// stdin is the container's; nil when it has none.
 	stdin *inlet
 
@@ -68,14 +74,16 @@ func (h *hub) add(o Output) (leave func()) {
 }
 
 // pump moves what the container prints to the log and to all outputs, until the
-// stream ends.
+// stream ends, or this process's own output takes no more: who reads the stream
+// no further is to close it, so that the program hears what it would hear if it
+// had that output itself.
 func (h *hub) pump(stream string, from io.Reader) error {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buf)
 		if n > 0 {
-			if lerr := h.print(stream, buf[:n]); lerr != nil {
-				return lerr
+			if werr := h.print(stream, buf[:n]); werr != nil {
+				return werr
 			}
 		}
 		if err != nil {
@@ -85,9 +93,10 @@ func (h *hub) pump(stream string, from io.Reader) error {
 }
 
 func (h *hub) print(stream string, text []byte) error {
-	var err error
 	if h.log != nil {
-		err = h.log.write(stream, text)
+		if err := h.log.write(stream, text); err != nil && h.unlogged != nil {
+			h.logOnce.Do(func() { h.unlogged(err) })
+		}
 	}
 	h.mu.Lock()
 	if h.await && h.heldLen < maxHeld {
@@ -109,7 +118,10 @@ func (h *hub) print(stream string, text []byte) error {
 			h.mu.Unlock()
 		}
 	}
-	return err
+	if h.here != nil {
+		return h.here(stream, text)
+	}
+	return nil
 }
 
 // inlet is a container's standard input, shared by those who are attached.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -92,3 +93,47 @@ func TestFrames(t *testing.T) {
 type pipeEnd struct{ *bytes.Buffer }
 
 func (pipeEnd) Close() error { return nil }
+
+// Where this process's own output takes no more the program can't write either; the
+// other stream goes on.
+func TestHubEndsWithItsOwnOutput(t *testing.T) {
+	h := newHub(nil)
+	gone := errors.New("gone")
+	var errOut bytes.Buffer
+	h.here = func(stream string, text []byte) error {
+		if stream == "stdout" {
+			return gone
+		}
+		errOut.Write(text)
+		return nil
+	}
+	from := strings.NewReader("never read")
+	if err := h.pump("stdout", io.MultiReader(strings.NewReader("a"), from)); err != gone {
+		t.Errorf("the stream ended with %v", err)
+	}
+	if from.Len() != len("never read") {
+		t.Error("what nobody takes was read")
+	}
+	if err := h.pump("stderr", strings.NewReader("b")); err != nil || errOut.String() != "b" {
+		t.Errorf("the other stream: %q, %v", errOut.String(), err)
+	}
+}
+
+// A log that can't be written is said once, and holds nobody up.
+func TestHubGoesOnWithoutItsLog(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHub(&Log{f: full, open: map[string][]byte{}})
+	told := 0
+	h.unlogged = func(error) { told++ }
+	var out bytes.Buffer
+	h.attach(collect(&out))
+	if err := h.pump("stdout", io.MultiReader(strings.NewReader("a\n"), strings.NewReader("b\n"))); err != nil {
+		t.Fatal(err)
+	}
+	if told != 1 || out.String() != "stdout:a\n\nstdout:b\n\n" {
+		t.Errorf("told %d times; printed %q", told, out.String())
+	}
+}

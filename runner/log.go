@@ -57,8 +57,18 @@ func (l *Log) write(stream string, text []byte) error {
 		break
 	}
 	l.open[stream] = append([]byte(nil), rest...)
-	_, err := l.f.Write(out.Bytes())
+	n, err := l.f.Write(out.Bytes())
+	if err != nil && n > 0 {
+		l.takeBack(n)
+	}
 	return err
+}
+
+// takeBack leaves no half of an entry before the next one.
+func (l *Log) takeBack(n int) {
+	if at, err := l.f.Seek(0, io.SeekEnd); err == nil {
+		_ = l.f.Truncate(at - int64(n)) // a log that can't be written is told of already
+	}
 }
 
 // Close writes what is left of lines without an end.

@@ -18,7 +18,8 @@ import (
 // MonitorOptions say who else has to do with a container while this process is
 // its monitor.
 type MonitorOptions struct {
-	// Output gets what the container prints; nil for nobody.
+	// Output gets what the container prints; nil for nobody. After an error the
+	// program can't write that stream any more.
 	Output Output
 	// Stdin is what it reads; used when the spec says that it reads.
 	Stdin io.Reader
@@ -126,9 +127,9 @@ func (m *monitor) inMount(ctx context.Context) (State, error) {
 	}
 	defer log.Close()
 	m.hub = newHub(log)
-	m.hub.await = m.o.Owned
-	if m.o.Output != nil {
-		m.hub.attach(m.o.Output)
+	m.hub.await, m.hub.here = m.o.Owned, m.o.Output
+	m.hub.unlogged = func(err error) {
+		m.r.Warn(fmt.Sprintf("container %s: not all that it prints is in its log: %v", m.c.nameOrID(), err))
 	}
 	if err := m.makePlan(); err != nil {
 		return State{}, err

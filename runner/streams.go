@@ -110,12 +110,12 @@ func (s *streams) pump(h *hub, console *os.File, stdin io.Reader) *pumps {
 	p := &pumps{console: console}
 	if console != nil {
 		s.inlet.mu.Lock()
-		s.inlet.w = nopCloser{console}
+		s.inlet.w = &typist{console: console}
 		s.inlet.mu.Unlock()
-		p.group.Go(func() { _ = h.pump("stdout", console) })
+		p.move(h, "stdout", console)
 	} else {
-		p.group.Go(func() { _ = h.pump("stdout", s.out) })
-		p.group.Go(func() { _ = h.pump("stderr", s.err) })
+		p.move(h, "stdout", s.out)
+		p.move(h, "stderr", s.err)
 	}
 	if stdin != nil {
 		// Not waited for: nobody can end a read of somebody else's terminal.
@@ -127,6 +127,14 @@ func (s *streams) pump(h *hub, console *os.File, stdin io.Reader) *pumps {
 	return p
 }
 
+func (p *pumps) move(h *hub, stream string, from *os.File) {
+	p.group.Go(func() {
+		if h.pump(stream, from) != nil {
+			from.Close() // whose output it was has told why, or knows
+		}
+	})
+}
+
 // wait returns when all that was printed has been moved. A child that outlives
 // process 1 by another pid namespace may hold a pipe open: it has had its time.
 func (p *pumps) wait() {
@@ -136,7 +144,28 @@ func (p *pumps) wait() {
 	}
 }
 
-// nopCloser keeps a terminal open: it has no end of input but the character.
-type nopCloser struct{ io.Writer }
+// typist writes to a terminal. It has no end of input but the character.
+type typist struct {
+	console *os.File
+	inLine  bool // what was written last is a line without its end
+}
 
-func (nopCloser) Close() error { return nil }
+func (t *typist) Write(p []byte) (int, error) {
+	if len(p) > 0 {
+		t.inLine = p[len(p)-1] != '\n' && p[len(p)-1] != '\r'
+	}
+	return t.console.Write(p)
+}
+
+// endOfFile is VEOF of termios(3), as a terminal has it at first. In the middle of a
+// line the first one ends that alone.
+const endOfFile = "\x04"
+
+func (t *typist) Close() error {
+	end := endOfFile
+	if t.inLine {
+		end += endOfFile
+	}
+	_, err := t.console.WriteString(end)
+	return err
+}

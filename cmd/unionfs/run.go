@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -195,7 +196,8 @@ func showPlan(cmd *cobra.Command, h *house, c *runner.Container) error {
 // terminal.
 func runHere(ctx context.Context, h *house, c *runner.Container) error {
 	raiseDescriptorLimit()
-	o := runner.MonitorOptions{Output: here(os.Stdout, os.Stderr)}
+	var out ownOutput
+	o := runner.MonitorOptions{Output: out.write}
 	if c.Spec.Interactive {
 		o.Stdin = os.Stdin
 	}
@@ -211,6 +213,10 @@ func runHere(ctx context.Context, h *house, c *runner.Container) error {
 	if err != nil {
 		say("%v", err)
 		return exitWith{st.ExitCode}
+	}
+	if err := out.lost(); err != nil {
+		say("%v: what the program printed there is lost", err)
+		return exitWith{cmp.Or(st.ExitCode, exitRunner)}
 	}
 	return ended(st.ExitCode)
 }
@@ -250,17 +256,33 @@ func handOn(signals <-chan os.Signal, to func(sig int) error) {
 	}
 }
 
-// here is an output to this process's own.
-func here(out, errOut io.Writer) runner.Output {
-	var mu sync.Mutex
-	return func(stream string, text []byte) error {
-		mu.Lock()
-		defer mu.Unlock()
-		w := out
-		if stream == "stderr" {
-			w = errOut
-		}
-		_, err := w.Write(text)
-		return err
+// ownOutput prints what a container does as this process's own.
+type ownOutput struct {
+	mu  sync.Mutex
+	err error // the first
+}
+
+func (o *ownOutput) write(stream string, text []byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	w := os.Stdout
+	if stream == "stderr" {
+		w = os.Stderr
 	}
+	_, err := w.Write(text)
+	if o.err == nil {
+		o.err = err
+	}
+	return err
+}
+
+// lost says why something couldn't be printed. Whom nobody reads any more has lost
+// nothing: head(1) has seen enough.
+func (o *ownOutput) lost() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if errors.Is(o.err, unix.EPIPE) {
+		return nil
+	}
+	return o.err
 }

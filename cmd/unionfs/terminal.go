@@ -77,6 +77,8 @@ func converse(client *runner.Client, tty, stdin bool, keys []byte) error {
 		return exitWith{code}
 	case errors.Is(err, runner.ErrDetached):
 		return nil
+	case errors.Is(err, unix.EPIPE): // who read it has seen enough
+		return exitWith{128 + int(unix.SIGPIPE)}
 	case err != nil:
 		return err
 	}
