@@ -32,6 +32,7 @@ type Sandbox struct {
 	args0  string
 	ownPID bool // it is process 1: its end is the end of all
 	cgroup *cgroup
+	strays *strays // with neither
 
 	exited chan struct{}
 	status Status
@@ -66,7 +67,14 @@ func Create(ctx context.Context, s Spec, meanwhile func(pid int) error) (*Sandbo
 		b.flags, b.unshare = 0, b.flags
 	}
 	b.twice = b.enter[PIDNS] != nil || b.unshare&unix.CLONE_NEWPID != 0
-	return b.run(ctx)
+	sb, err := b.run(ctx)
+	if err == nil && !sb.ownPID && sb.cgroup == nil {
+		if sb.strays, err = straysOf(sb.pid); err != nil {
+			sb.Close()
+			return nil, asStartError(ctx, "sandbox", err)
+		}
+	}
+	return sb, err
 }
 
 // run builds, and leaves nothing behind when that fails.
@@ -265,6 +273,9 @@ func (sb *Sandbox) Kill() error {
 	if !sb.ownPID && sb.cgroup != nil {
 		return errors.Join(ignoreDone(err), sb.cgroup.kill())
 	}
+	if sb.strays != nil {
+		return errors.Join(ignoreDone(err), sb.strays.kill())
+	}
 	return ignoreDone(err)
 }
 
@@ -315,6 +326,9 @@ func (sb *Sandbox) close() (err error) {
 	sb.mu.Unlock()
 	if sb.cgroup != nil {
 		err = errors.Join(err, sb.cgroup.remove())
+	}
+	if sb.strays != nil {
+		sb.strays.close()
 	}
 	return err
 }
