@@ -16,3 +16,18 @@ func TestTraffic(t *testing.T) {
 		t.Errorf("half a line: %d, %d", received, sent)
 	}
 }
+
+// Without a cgroup its processes are counted: their memory, and the time that they
+// and the children which they have waited for took.
+func TestCountedStats(t *testing.T) {
+	const stat = "7 (a) (b) S 1 7 7 0 -1 4194304 100 200 0 0 10 20 30 40 20 0 1 0 5 1 1"
+	if nanos := processorTime(stat); nanos != 1e9 {
+		t.Errorf("%d ns, want 1 s", nanos)
+	}
+	if nanos := processorTime("7 (a) S 1"); nanos != 0 {
+		t.Errorf("half a line: %d ns", nanos)
+	}
+	if bytes := residentIn("5581-7ffd ---p 00000000 00:00 0 [rollup]\nRss:  900 kB\nPss:  12 kB\n"); bytes != 12<<10 {
+		t.Errorf("%d bytes, want 12 KiB", bytes)
+	}
+}

@@ -26,32 +26,52 @@ func (r *Runner) Top(ctx context.Context, c *Container) ([]ProcessRow, error) {
 	return rows, err
 }
 
-// topClient finds the processes that are in the container's pid namespace.
 func (m *monitor) topClient(*framed, *request) (answer, error) {
-	ns, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(m.box.Pid()), "ns/pid"))
-	if err != nil {
-		return answer{}, err
-	}
-	entries, err := os.ReadDir("/proc")
+	dirs, err := processesOf(m.box.Pid())
 	if err != nil {
 		return answer{}, err
 	}
 	rows := []ProcessRow{}
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		dir := filepath.Join("/proc", e.Name())
-		if of, err := os.Readlink(dir + "/ns/pid"); err != nil || of != ns {
-			continue
-		}
+	for pid, dir := range dirs {
 		if row, ok := readProcess(dir, pid); ok {
 			rows = append(rows, row)
 		}
 	}
 	slices.SortFunc(rows, func(a, b ProcessRow) int { return a.PID - b.PID })
 	return valueOf(rows)
+}
+
+// processesOf finds the processes of a container by one of them: all that are in its
+// pid namespace, or, where that is the one of this process too, in its mount
+// namespace. It answers their folders in /proc.
+func processesOf(pid int) (map[int]string, error) {
+	kind := "ns/pid"
+	ns, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), kind))
+	if err != nil {
+		return nil, err
+	}
+	if own, err := os.Readlink("/proc/self/ns/pid"); err == nil && own == ns {
+		kind = "ns/mnt"
+		if ns, err = os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), kind)); err != nil {
+			return nil, err
+		}
+	}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	found := map[int]string{}
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		dir := filepath.Join("/proc", e.Name())
+		if of, err := os.Readlink(filepath.Join(dir, kind)); err == nil && of == ns {
+			found[pid] = dir
+		}
+	}
+	return found, nil
 }
 
 // readProcess reads proc_pid_stat(5), proc_pid_status(5) and the command line;
