@@ -140,6 +140,13 @@ func (s *Store) readSnapshot(id string) (Snapshot, error) {
 	return n, err
 }
 
+// UnknownSnapshotError says that no snapshot in the store has the name.
+type UnknownSnapshotError struct{ Name string }
+
+func (e *UnknownSnapshotError) Error() string {
+	return fmt.Sprintf("no snapshot %q in the store: unionfs snapshot ls lists them", e.Name)
+}
+
 // Snapshot finds one by its name or the beginning of its id.
 func (s *Store) Snapshot(what string) (Snapshot, error) {
 	all, err := s.SoundSnapshots()
@@ -157,7 +164,7 @@ func (s *Store) Snapshot(what string) (Snapshot, error) {
 	}
 	switch len(hits) {
 	case 0:
-		return Snapshot{}, fmt.Errorf("no snapshot %q in the store: unionfs snapshot ls lists them", what)
+		return Snapshot{}, &UnknownSnapshotError{what}
 	case 1:
 		return hits[0], nil
 	}

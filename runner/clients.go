@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
+	"path"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -181,6 +183,9 @@ func (m *monitor) execProcess(e *ExecSpec) (sandbox.Process, error) {
 	}
 	if e.Dir != "" {
 		p.Dir = e.Dir
+	}
+	if !path.IsAbs(p.Dir) {
+		return p, fmt.Errorf("--workdir=%s: an absolute path is expected", p.Dir)
 	}
 	if e.Privileged {
 		p.Capabilities, p.Seccomp, p.NoNewPrivs = allCapabilities, nil, false

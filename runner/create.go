@@ -1,10 +1,12 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"path"
 
 	"unionfs/layerstore"
 	"unionfs/layerstore/driver"
@@ -84,6 +86,12 @@ func (s *Spec) check() error {
 	}
 	if s.NoHosts && len(s.AddHosts) > 0 {
 		return fmt.Errorf("--add-host=%s: with --no-hosts there is no file for it: leave one of them out", s.AddHosts[0])
+	}
+	if s.Dir != "" && !path.IsAbs(s.Dir) {
+		return fmt.Errorf("--workdir=%s: an absolute path is expected", s.Dir)
+	}
+	if s.UTSMode == "host" && (s.Hostname != "" || s.Domainname != "") {
+		return fmt.Errorf("--hostname=%s: with --uts=host that would be this machine's name: leave one of them out", cmp.Or(s.Hostname, s.Domainname))
 	}
 	if _, err := s.capabilities(); err != nil {
 		return err

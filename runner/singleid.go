@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // In a user namespace with one id, programs that change theirs, or an owner,
@@ -56,6 +57,9 @@ const (
 func (s *Spec) alone(id identity) (identity, error) {
 	if s.User != "" && (id.uid != 0 || id.gid != 0) {
 		return id, fmt.Errorf("--user=%s: this user namespace has one id alone, which is 0 in it (a range in /etc/subuid and /etc/subgid, and newuidmap, would give more)", s.User)
+	}
+	if slices.ContainsFunc(id.added, func(g int) bool { return g != 0 }) {
+		return id, fmt.Errorf("--group-add=%s: this user namespace has one group alone, which is 0 in it (a range in /etc/subgid, and newgidmap, would give more)", strings.Join(s.Groups, ","))
 	}
 	id.uid, id.gid, id.groups = 0, 0, nil
 	return id, nil

@@ -81,13 +81,13 @@ func TestAccounts(t *testing.T) {
 		Group:  "root:x:0:\nwww:x:33:\nmail:x:8:www\nextra:x:50:\n",
 	}
 	for who, want := range map[string]identity{
-		"":           {0, 0, []uint32{0}, "/root"},
-		"www":        {33, 33, []uint32{33, 8}, "/var/www"},
-		"33":         {33, 33, []uint32{33, 8}, "/var/www"},
-		"www:mail":   {33, 8, []uint32{8}, "/var/www"},
-		"1000":       {1000, 0, []uint32{0}, "/"},
-		"1000:1000":  {1000, 1000, []uint32{1000}, "/"},
-		"1000:extra": {1000, 50, []uint32{50}, "/"},
+		"":           {0, 0, []uint32{0}, "/root", nil},
+		"www":        {33, 33, []uint32{33, 8}, "/var/www", nil},
+		"33":         {33, 33, []uint32{33, 8}, "/var/www", nil},
+		"www:mail":   {33, 8, []uint32{8}, "/var/www", nil},
+		"1000":       {1000, 0, []uint32{0}, "/", nil},
+		"1000:1000":  {1000, 1000, []uint32{1000}, "/", nil},
+		"1000:extra": {1000, 50, []uint32{50}, "/", nil},
 	} {
 		got, err := a.resolve(who, nil)
 		if err != nil || got.uid != want.uid || got.gid != want.gid || got.home != want.home || !slices.Equal(got.groups, want.groups) {

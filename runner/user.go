@@ -17,6 +17,7 @@ type identity struct {
 	uid, gid uint32
 	groups   []uint32
 	home     string
+	added    []int // of the groups, those that were asked for
 }
 
 // resolve finds a user as docker does: NAME|UID[:GROUP|GID], names and further
@@ -30,7 +31,7 @@ func (a Accounts) resolve(who string, further []string) (identity, error) {
 	if err != nil {
 		return identity{}, fmt.Errorf("--group-add: %w (in the container's /etc/group)", err)
 	}
-	id := identity{uid: uint32(u.Uid), gid: uint32(u.Gid), home: u.Home}
+	id := identity{uid: uint32(u.Uid), gid: uint32(u.Gid), home: u.Home, added: more}
 	seen := map[uint32]bool{}
 	for _, g := range append(append([]int{u.Gid}, u.Sgids...), more...) {
 		if !seen[uint32(g)] {

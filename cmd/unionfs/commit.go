@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -87,6 +88,10 @@ func (h *house) commit(ctx context.Context, what string, c *runner.Container, o 
 
 func commitSnapshot(ctx context.Context, s *shop, what string, c *runner.Container, o commitOptions) (layerstore.Image, error) {
 	n, err := s.Snapshot(what)
+	var unknown *layerstore.UnknownSnapshotError
+	if errors.As(err, &unknown) {
+		err = unknownAs(nil, what, "container", "snapshot")
+	}
 	if err != nil {
 		return layerstore.Image{}, err
 	}

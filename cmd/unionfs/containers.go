@@ -199,7 +199,14 @@ func rmCommand(f *storeFlags) *cobra.Command {
 	cmd := eachContainer(f, "rm", "Remove containers, and what they wrote", anyState, func(ctx context.Context, h *house, c *runner.Container) error {
 		return h.Remove(ctx, c, o)
 	})
-	cmd.Flags().BoolVarP(&o.Force, "force", "f", false, "kill those that run")
+	cmd.Flags().BoolVarP(&o.Force, "force", "f", false, "kill those that run; names of containers that aren't there are no mistake")
+	// As with podman; docker says that it isn't there, and goes on, too.
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if !o.Force {
+			return nil
+		}
+		return cmd.Flags().Set("ignore", "true")
+	}
 	cmd.Flags().BoolVarP(&o.Volumes, "volumes", "v", false, "also the volumes without a name that were made for them")
 	return cmd
 }

@@ -38,7 +38,7 @@ func diff(ctx context.Context, s *shop, w io.Writer, o *output, what string) err
 	if err != nil {
 		layers, ierr := changesOfImage(ctx, s, what)
 		if ierr != nil {
-			return ierr
+			return unknownAs(ierr, what, "container", "snapshot", "image")
 		}
 		return printLayerChanges(w, o, layers)
 	}

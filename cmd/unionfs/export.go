@@ -45,7 +45,7 @@ func export(ctx context.Context, s *shop, what string, w io.Writer) error {
 	}
 	img, err := s.Find(what)
 	if err != nil {
-		return err
+		return unknownAs(err, what, "container", "snapshot", "image")
 	}
 	return s.Export(ctx, w, img.Layers)
 }

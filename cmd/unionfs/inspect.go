@@ -154,6 +154,9 @@ func inspect(ctx context.Context, s *shop, kind, what string) (any, error) {
 			failed = err
 		}
 	}
+	if kind == "" {
+		failed = unknownAs(failed, what, inspectTypes...)
+	}
 	return nil, failed
 }
 

@@ -49,9 +49,9 @@ func monitorCommand(f *storeFlags) *cobra.Command {
 func monitorInBackground(ctx context.Context, h *house, c *runner.Container, back *starter, owned bool) error {
 	raiseDescriptorLimit()
 	told := false
-	tell := func(v verdict) {
+	tell := func(v verdict) bool {
 		if told || back == nil {
-			return
+			return false
 		}
 		told = true
 		if v.Error == "" {
@@ -59,11 +59,12 @@ func monitorInBackground(ctx context.Context, h *house, c *runner.Container, bac
 		}
 		_ = json.NewEncoder(back.pipe).Encode(v) // nobody waits any more
 		back.pipe.Close()
+		return true
 	}
 	o := runner.MonitorOptions{Owned: owned, Started: func(runner.Program) { tell(verdict{}) }}
 	st, err := h.Monitor(ctx, c, o) // a signal to end ends the container
-	if err != nil {
-		tell(verdict{st.ExitCode, err.Error()})
+	if err != nil && tell(verdict{st.ExitCode, err.Error()}) {
+		return exitWith{st.ExitCode} // who started it says why
 	}
 	return err
 }

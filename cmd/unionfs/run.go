@@ -37,7 +37,7 @@ privilege: the container then is in a user namespace.`,
 		Args: r.words,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := r.read(cmd, args); err != nil {
-				return err
+				return runnerError(err)
 			}
 			h, err := f.containers()
 			if err != nil {
@@ -118,6 +118,9 @@ func runnerError(err error) error {
 }
 
 func create(ctx context.Context, h *house, r *runFlags) (runner.Container, error) {
+	for _, line := range r.notes {
+		warn(line)
+	}
 	if r.spec.Rootfs == "" {
 		if err := h.ensureImage(ctx, r.spec.Image, r); err != nil {
 			return runner.Container{}, err

@@ -37,6 +37,7 @@ type runFlags struct {
 	network    string
 	transfer   transferFlags
 	more       moreFlags
+	notes      []string // warnings, for the process that makes the container
 }
 
 func (r *runFlags) add(cmd *cobra.Command) {
@@ -289,7 +290,7 @@ func (r *runFlags) readSecurity() error {
 		case key == "systempaths" && value == "unconfined":
 			r.spec.Unmasked = true
 		case key == "label" || key == "apparmor":
-			warn("--security-opt=" + word + " has no effect: no labels are set")
+			r.notes = append(r.notes, "--security-opt="+word+" has no effect: no labels are set")
 		default:
 			return usagef("--security-opt=%s: no-new-privileges, seccomp=FILE, seccomp=unconfined or systempaths=unconfined is expected", word)
 		}
