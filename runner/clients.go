@@ -134,13 +134,13 @@ func (m *monitor) execClient(f *framed, q *request) (answer, error) {
 		return answer{}, nil
 	}
 	defer h.attach(toClient(f))()
+	moved := s.pump(h, box.Console, nil) // before there is input for it
 	t := target{h, func(sig int) error { return box.Signal(unix.Signal(sig)) }, box.Resize}
 	go func() {
 		if !t.listen(f, q.Exec.Interactive) {
 			_ = box.Kill() // it may have ended
 		}
 	}()
-	moved := s.pump(h, box.Console, nil)
 	status, err := box.Wait()
 	moved.wait()
 	_ = box.Close() // it has ended

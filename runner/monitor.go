@@ -167,13 +167,14 @@ func (m *monitor) live(ctx context.Context, s *streams) (State, error) {
 	if err := m.writeState(st); err != nil {
 		_ = box.Kill()
 	}
+	// Who is told that it runs may send it input at once.
+	pumped := s.pump(m.hub, box.Console, m.o.Stdin)
 	if m.o.Started != nil {
 		m.o.Started(Program{st, m.signal, m.resize})
 	}
 	lives, ended := context.WithCancel(ctx)
 	defer ended()
 	go giveMemoryBack(lives)
-	pumped := s.pump(m.hub, box.Console, m.o.Stdin)
 	stop := context.AfterFunc(ctx, func() { _ = box.Kill() })
 	defer stop()
 	status, err := box.Wait()
