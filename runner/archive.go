@@ -20,10 +20,11 @@ import (
 // Entry names are relative to the path that was asked for; the path itself is
 // ".".
 
-// statOf is what a path in a container is.
-type statOf struct {
-	Exists bool `json:"exists"`
-	Dir    bool `json:"dir"`
+// PathInfo is what a path in a container is, symlinks followed.
+type PathInfo struct {
+	Exists bool   `json:"exists"`
+	Dir    bool   `json:"dir"`
+	Path   string `json:"path"` // without symlinks
 }
 
 // getClient writes what is at a path of the container.
@@ -57,7 +58,7 @@ func (m *monitor) putClient(f *framed, q *request) (answer, error) {
 }
 
 func (m *monitor) statClient(_ *framed, q *request) (answer, error) {
-	var st statOf
+	var st PathInfo
 	err := m.inOwnRoot(func(root int) error {
 		st = statBelow(root, q.Path)
 		return nil
@@ -68,15 +69,17 @@ func (m *monitor) statClient(_ *framed, q *request) (answer, error) {
 	return valueOf(st)
 }
 
-func statBelow(root int, name string) statOf {
+func statBelow(root int, name string) PathInfo {
+	info := PathInfo{Path: resolveBelow(root, name)}
 	fd, err := openBelow(root, name, unix.O_PATH, 0)
 	if err != nil {
-		return statOf{}
+		return info
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
 	err = unix.Fstat(fd, &st)
-	return statOf{err == nil, st.Mode&unix.S_IFMT == unix.S_IFDIR}
+	info.Exists, info.Dir = err == nil, st.Mode&unix.S_IFMT == unix.S_IFDIR
+	return info
 }
 
 // openBelow opens a path beneath a root, which symlinks count from and don't
@@ -108,28 +111,51 @@ func (r *Runner) Get(ctx context.Context, c *Container, name string, follow bool
 func (r *Runner) Put(ctx context.Context, c *Container, dir string, in io.Reader) error {
 	return r.withRoot(ctx, c, request{Op: "put", Path: dir},
 		func(f *framed) error {
+			failed := make(chan error, 1)
 			go func() {
-				if _, err := io.Copy(output{f, frameInput}, in); err == nil {
+				from := &reading{r: in}
+				_, err := io.Copy(output{f, frameInput}, from)
+				switch {
+				case err == nil:
 					_ = f.send(frameEOF, nil) // who is gone has said why
-				} else {
+				case from.err != nil:
+					failed <- from.err
 					_ = f.Close() // half an archive is none
 				}
 			}()
-			return drainInto(f, io.Discard)
+			err := drainInto(f, io.Discard)
+			select {
+			case err = <-failed:
+			default:
+			}
+			return err
 		},
 		func(root int, ids sandbox.IDMaps) error { return unpackBelow(root, ids, dir, in) })
 }
 
 // Stat tells what a path of a container is.
-func (r *Runner) Stat(ctx context.Context, c *Container, name string) (exists, dir bool, err error) {
-	var s statOf
+func (r *Runner) Stat(ctx context.Context, c *Container, name string) (s PathInfo, err error) {
 	err = r.withRoot(ctx, c, request{Op: "stat", Path: name},
 		func(f *framed) error { return answerOf(f, &s) },
 		func(root int, _ sandbox.IDMaps) error {
 			s = statBelow(root, name)
 			return nil
 		})
-	return s.Exists, s.Dir, err
+	return s, err
+}
+
+// reading tells a failure to read from one to write what was read.
+type reading struct {
+	r   io.Reader
+	err error
+}
+
+func (r *reading) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	if err != io.EOF {
+		r.err = err
+	}
+	return n, err
 }
 
 // withRoot has a running container's monitor do something, or does it in the

@@ -27,7 +27,7 @@ func packBelow(root int, ids sandbox.IDMaps, name string, follow bool, w io.Writ
 	}
 	defer unix.Close(fd)
 	out := bufio.NewWriterSize(w, 256<<10)
-	t := &packer{tar.NewWriter(out), ids}
+	t := &packer{Writer: tar.NewWriter(out), ids: ids, names: map[inode]string{}}
 	if err := packObject(t, fd, "."); err != nil {
 		return err
 	}
@@ -40,7 +40,12 @@ func packBelow(root int, ids sandbox.IDMaps, name string, follow bool, w io.Writ
 type packer struct {
 	*tar.Writer
 	ids sandbox.IDMaps
+	// names are the first ones of files that have several.
+	names map[inode]string
 }
+
+// inode is what the names of one file have in common.
+type inode struct{ dev, ino uint64 }
 
 // packObject writes one object that is open (O_PATH), and all below it.
 func packObject(t *packer, fd int, name string) error {
@@ -64,6 +69,11 @@ func packObject(t *packer, fd int, name string) error {
 		h.Typeflag, h.Linkname = tar.TypeSymlink, string(target[:n])
 	case unix.S_IFREG:
 		h.Typeflag, h.Size = tar.TypeReg, st.Size
+		if first, ok := t.names[inode{st.Dev, st.Ino}]; ok {
+			h.Typeflag, h.Size, h.Linkname = tar.TypeLink, 0, first
+		} else if st.Nlink > 1 {
+			t.names[inode{st.Dev, st.Ino}] = name
+		}
 	case unix.S_IFIFO:
 		h.Typeflag = tar.TypeFifo
 	case unix.S_IFCHR, unix.S_IFBLK:

@@ -20,7 +20,4 @@ func UnpackPath(root int, dir string, in io.Reader) error {
 }
 
 // StatPath tells what a path beneath the directory root is.
-func StatPath(root int, name string) (exists, dir bool) {
-	s := statBelow(root, name)
-	return s.Exists, s.Dir
-}
+func StatPath(root int, name string) PathInfo { return statBelow(root, name) }

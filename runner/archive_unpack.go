@@ -32,12 +32,21 @@ func unpackBelow(root int, ids sandbox.IDMaps, dir string, r io.Reader) error {
 		if err != nil {
 			return fmt.Errorf("the archive: %w", err)
 		}
-		if !filepath.IsLocal(strings.TrimSuffix(h.Name, "/")) {
+		switch h.Typeflag {
+		case tar.TypeXGlobalHeader:
+			continue // git's archives have the commit there
+		case tar.TypeGNUSparse, tar.TypeCont:
+			h.Typeflag = tar.TypeReg // as it is read
+		}
+		if !filepath.IsLocal(strings.TrimSuffix(h.Name, "/")) || h.Typeflag == tar.TypeLink && !filepath.IsLocal(h.Linkname) {
 			return fmt.Errorf("the archive: %q leads out of the place that it is for", h.Name)
 		}
 		h.Uid, h.Gid = shownOwner(ids.UIDs, h.Uid), shownOwner(ids.GIDs, h.Gid)
+		if h.Typeflag == tar.TypeLink {
+			h.Linkname = path.Join("/", dir, h.Linkname)
+		}
 		if err := unpackOne(root, path.Join("/", dir, h.Name), h, t); err != nil {
-			return fmt.Errorf("%s: %w", h.Name, err)
+			return fmt.Errorf("%s: %w", path.Join("/", dir, h.Name), err)
 		}
 	}
 }
@@ -77,7 +86,23 @@ func unpackOne(root int, name string, h *tar.Header, body io.Reader) error {
 			return err
 		}
 	}
+	if h.Typeflag == tar.TypeLink {
+		return linkBeside(root, parent, base, h.Linkname)
+	}
 	return unpackNew(parent, base, h, body)
+}
+
+// linkBeside gives a file that came earlier one more name.
+func linkBeside(root, parent int, base, first string) error {
+	from, err := openBelow(root, path.Dir(first), unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return fmt.Errorf("a link to %s: %w", first, err)
+	}
+	defer unix.Close(from)
+	if err := unix.Linkat(from, path.Base(first), parent, base, 0); err != nil {
+		return fmt.Errorf("a link to %s: %w", first, err)
+	}
+	return nil
 }
 
 // unpackOver writes to a file that is a mount, and has to stay.

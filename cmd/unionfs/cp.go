@@ -1,11 +1,10 @@
 package main
 
 import (
-	"archive/tar"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"unionfs/layerstore"
 	"unionfs/runner"
 )
 
@@ -23,10 +23,11 @@ func cpCommand(f *storeFlags) *cobra.Command {
 		Use:   "cp CONTAINER:PATH PATH | PATH CONTAINER:PATH",
 		Short: "Copy files out of a container, or into it",
 		Long: `Copy a file, or a directory with all that is in it. When the target is a directory
-that is there the copy is put into it, else it gets the target's name. The
+that is there the copy is put into it, else it gets the target's name, and a symlink
+there is followed. The
 container need not run: its volumes, binds and images are where they are when it
-does. For - in the place of a path an archive is written to standard output, or read
-from standard input into a directory.`,
+does. For - in the place of a path a tar is written to standard output, or one (plain,
+gzip, zstd, bzip2 or xz) read from standard input into a directory that is there.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			from, to := parseCopy(args[0]), parseCopy(args[1])
@@ -44,8 +45,8 @@ from standard input into a directory.`,
 			return copyBetween(cmd, inContainer{cmd.Context(), h, &c}, from, to, follow)
 		},
 	}
-	cmd.Flags().BoolP("archive", "a", false, "keep owners: what is done anyway, where it can be")
 	addFollow(cmd, &follow)
+	cmd.Flags().BoolP("archive", "a", false, "keep owners: what is done anyway, where it can be")
 	return cmd
 }
 
@@ -70,7 +71,7 @@ func parseCopy(word string) place {
 type files interface {
 	get(path string, follow bool, w io.Writer) error
 	put(dir string, r io.Reader) error
-	stat(path string) (exists, dir bool, err error)
+	stat(path string) (runner.PathInfo, error)
 }
 
 type inContainer struct {
@@ -85,7 +86,7 @@ func (in inContainer) get(path string, follow bool, w io.Writer) error {
 
 func (in inContainer) put(dir string, r io.Reader) error { return in.h.Put(in.ctx, in.c, dir, r) }
 
-func (in inContainer) stat(path string) (exists, dir bool, err error) {
+func (in inContainer) stat(path string) (runner.PathInfo, error) {
 	return in.h.Stat(in.ctx, in.c, path)
 }
 
@@ -100,19 +101,45 @@ func copyBetween(cmd *cobra.Command, in files, from, to place, follow bool) erro
 
 // copyOut writes what is at a path of files to a local one.
 func copyOut(cmd *cobra.Command, in files, from, to string, follow bool) error {
+	name := path.Base(path.Clean("/" + from))
+	if strings.HasSuffix(from, "/.") {
+		name = "."
+	}
 	if to == "-" {
-		name := path.Base(path.Clean("/" + from))
-		if strings.HasSuffix(from, "/.") {
-			name = "."
-		}
 		return toFile(cmd.OutOrStdout(), "", func(w io.Writer) error {
 			return fetch(in, from, follow, func(r io.Reader) error { return renamed(name, r, w) })
 		})
 	}
-	if fi, err := os.Stat(to); err == nil && fi.IsDir() && !strings.HasSuffix(from, "/.") {
-		to = filepath.Join(to, path.Base(path.Clean("/"+from)))
+	to, err := targetHere(in, from, to, name)
+	if err != nil {
+		return err
 	}
 	return fetch(in, from, follow, func(r io.Reader) error { return unpackTo(to, r) })
+}
+
+// targetHere says which local path the copy gets.
+func targetHere(in files, from, to, name string) (string, error) {
+	fi, err := os.Stat(to)
+	switch {
+	case err == nil && fi.IsDir():
+		to, err = filepath.EvalSymlinks(to)
+		return filepath.Join(to, name), err
+	case err == nil && !fi.Mode().IsRegular():
+		return "", fmt.Errorf("%s is neither a file nor a directory: nothing can be copied there", to)
+	case err == nil:
+		return filepath.EvalSymlinks(to)
+	case errors.Is(err, unix.ENOTDIR):
+		return "", err
+	case strings.HasSuffix(to, "/"):
+		st, err := in.stat(from)
+		if err != nil {
+			return "", err
+		}
+		if !st.Dir {
+			return "", fmt.Errorf("%s: there is no such directory", to)
+		}
+	}
+	return filepath.Clean(to), nil
 }
 
 // fetch has an archive of a path of files taken.
@@ -140,16 +167,25 @@ func fetch(in files, from string, follow bool, take func(r io.Reader) error) err
 // copyIn puts a local path, or an archive from standard input, into files.
 func copyIn(cmd *cobra.Command, in files, from, to string, follow bool) error {
 	if from == "-" {
-		return in.put(to, cmd.InOrStdin())
+		return putArchive(cmd, in, to)
 	}
-	dir, name, err := targetIn(in, from, to)
-	if err != nil {
-		return err
+	base := filepath.Base(filepath.Clean(from))
+	if strings.HasSuffix(from, "/.") {
+		base = "."
 	}
 	if follow {
+		var err error
 		if from, err = filepath.EvalSymlinks(from); err != nil {
 			return err
 		}
+	}
+	fi, err := os.Lstat(from)
+	if err != nil {
+		return err
+	}
+	dir, name, err := targetIn(in, base, fi.IsDir(), to)
+	if err != nil {
+		return err
 	}
 	r, w := io.Pipe()
 	go func() { w.CloseWithError(packFrom(from, name, w)) }()
@@ -158,75 +194,46 @@ func copyIn(cmd *cobra.Command, in files, from, to string, follow bool) error {
 	return err
 }
 
-// targetIn says into which directory of files the copy goes, under which name.
-func targetIn(in files, from, to string) (dir, name string, err error) {
-	exists, isDir, err := in.stat(to)
+// putArchive unpacks standard input, which may be packed, into a directory of files.
+func putArchive(cmd *cobra.Command, in files, to string) error {
+	st, err := in.stat(to)
+	if err != nil {
+		return err
+	}
+	if !st.Dir {
+		return fmt.Errorf("%s: a directory that is there is expected, to unpack an archive into", to)
+	}
+	plain, err := layerstore.Decompress(cmd.InOrStdin())
+	if err != nil {
+		return fmt.Errorf("standard input: %w", err)
+	}
+	defer plain.Close()
+	return in.put(to, plain)
+}
+
+// targetIn says into which directory of files a copy of what is called base goes, and
+// under which name. Who copies to a symlink's path writes to where it leads, as with
+// cp(1) and docker.
+func targetIn(in files, base string, isDir bool, to string) (dir, name string, err error) {
+	st, err := in.stat(to)
 	if err != nil {
 		return "", "", err
 	}
-	base := filepath.Base(filepath.Clean(from))
-	switch {
-	case isDir && strings.HasSuffix(from, "/."):
-		return to, ".", nil
-	case isDir:
+	switch slash := strings.HasSuffix(to, "/"); {
+	case st.Dir:
 		return to, base, nil
-	case !exists && strings.HasSuffix(to, "/"):
+	case st.Exists && slash:
+		return "", "", fmt.Errorf("%s is no directory there", to)
+	case st.Exists && isDir:
+		return "", "", fmt.Errorf("%s is a file there, and what comes is a directory", to)
+	case !st.Exists && slash && !isDir:
 		return "", "", fmt.Errorf("%s: no such directory there", to)
 	}
-	clean := path.Clean("/" + to)
-	return path.Dir(clean), path.Base(clean), nil
-}
-
-// packFrom writes an archive of a local path, whose root gets the name.
-func packFrom(from, name string, w io.Writer) error {
-	t := tar.NewWriter(w)
-	err := filepath.WalkDir(from, func(file string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(from, file)
-		if err != nil {
-			return err
-		}
-		return packEntry(t, file, path.Join(name, filepath.ToSlash(rel)))
-	})
-	if err == nil {
-		err = t.Close()
-	}
-	return err
-}
-
-func packEntry(t *tar.Writer, file, name string) error {
-	fi, err := os.Lstat(file)
-	if err != nil {
-		return err
-	}
-	if fi.Mode()&os.ModeSocket != 0 {
-		return nil
-	}
-	target := ""
-	if fi.Mode()&os.ModeSymlink != 0 {
-		if target, err = os.Readlink(file); err != nil {
-			return err
+	parent := path.Dir(st.Path)
+	if !st.Exists {
+		if above, err := in.stat(parent); err != nil || !above.Dir {
+			return "", "", errors.Join(err, fmt.Errorf("%s: there is no directory %s there", to, parent))
 		}
 	}
-	h, err := tar.FileInfoHeader(fi, target)
-	if err != nil {
-		return err
-	}
-	h.Name, h.Format = name, tar.FormatPAX
-	h.Uname, h.Gname = "", ""
-	if fi.IsDir() {
-		h.Name += "/"
-	}
-	if err := t.WriteHeader(h); err != nil || !fi.Mode().IsRegular() {
-		return err
-	}
-	in, err := os.OpenFile(file, os.O_RDONLY|unix.O_NOFOLLOW, 0)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	_, err = io.Copy(t, in)
-	return err
+	return parent, path.Base(st.Path), nil
 }

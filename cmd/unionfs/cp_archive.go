@@ -23,6 +23,9 @@ func renamed(name string, in io.Reader, out io.Writer) error {
 			return err
 		}
 		h.Name = path.Join(name, h.Name)
+		if h.Typeflag == tar.TypeLink {
+			h.Linkname = path.Join(name, h.Linkname)
+		}
 		if h.Typeflag == tar.TypeDir {
 			h.Name += "/"
 		}

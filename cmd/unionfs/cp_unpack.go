@@ -42,8 +42,12 @@ func unpackTo(to string, in io.Reader) error {
 		if err != nil {
 			return err
 		}
-		if err := u.entry(path.Join(base, path.Clean("/"+h.Name)), h, t); err != nil {
-			return fmt.Errorf("%s: %w", h.Name, err)
+		if h.Typeflag == tar.TypeLink {
+			h.Linkname = path.Join(base, path.Clean("/"+h.Linkname))
+		}
+		name := path.Join(base, path.Clean("/"+h.Name))
+		if err := u.entry(name, h, t); err != nil {
+			return fmt.Errorf("%s: %w", filepath.Join(filepath.Dir(to), name), err)
 		}
 	}
 }
@@ -62,6 +66,12 @@ func (u *unpacking) finish() error {
 }
 
 func (u *unpacking) entry(name string, h *tar.Header, body io.Reader) error {
+	if old, err := u.root.Lstat(name); err == nil && old.IsDir() != (h.Typeflag == tar.TypeDir) {
+		if old.IsDir() {
+			return errors.New("a directory is there, and what comes is none")
+		}
+		return errors.New("a file is there, and what comes is a directory")
+	}
 	switch h.Typeflag {
 	case tar.TypeDir:
 		err := u.root.Mkdir(name, fs.FileMode(h.Mode&0o777)|0o700)
@@ -74,6 +84,11 @@ func (u *unpacking) entry(name string, h *tar.Header, body io.Reader) error {
 		return err
 	case tar.TypeReg:
 		return u.file(name, h, body)
+	case tar.TypeLink:
+		if err := u.remove(name); err != nil {
+			return err
+		}
+		return u.root.Link(h.Linkname, name)
 	case tar.TypeSymlink:
 		if err := u.remove(name); err != nil {
 			return err

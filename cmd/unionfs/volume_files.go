@@ -122,7 +122,6 @@ func (r belowRoot) get(path string, follow bool, w io.Writer) error {
 
 func (r belowRoot) put(dir string, in io.Reader) error { return runner.UnpackPath(int(r), dir, in) }
 
-func (r belowRoot) stat(path string) (exists, dir bool, err error) {
-	exists, dir = runner.StatPath(int(r), path)
-	return exists, dir, nil
+func (r belowRoot) stat(path string) (runner.PathInfo, error) {
+	return runner.StatPath(int(r), path), nil
 }
