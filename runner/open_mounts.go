@@ -150,10 +150,14 @@ func (m *monitor) mapOwners(mount *Mount, file *os.File, deep bool) error {
 	return nil
 }
 
+// volumesAsTheyAre says that a container with ids of its own sees volumes' owners
+// without a map.
+func (m *monitor) volumesAsTheyAre() bool { return strings.HasPrefix(m.c.Spec.UserMode, "keep-id") }
+
 // mapVolume shows a volume's owners as a container with ids of its own has them.
 // One with keep-id has those that a volume has, in another order.
 func (m *monitor) mapVolume(mount *Mount, file *os.File) error {
-	if len(m.ids.UIDs) == 0 || mount.Type != VolumeMount || mount.Chown || strings.HasPrefix(m.c.Spec.UserMode, "keep-id") {
+	if len(m.ids.UIDs) == 0 || mount.Type != VolumeMount || mount.Chown || m.volumesAsTheyAre() {
 		return nil
 	}
 	if err := sandbox.MapIDs(file, m.ids, false); err != nil {

@@ -112,7 +112,7 @@ func (m *monitor) fillFrom(ctx context.Context, root int, place string, dir int,
 		return false, err
 	}
 	defer unix.Close(from)
-	o := volumes.CopyOptions{Owner: m.ownerOnDisk, Foreign: foreign}
+	o := volumes.CopyOptions{Owner: m.ownerInVolume, Foreign: foreign}
 	if layers := m.layerDataBelow(place); layers != nil {
 		defer layers.close()
 		o.Data = layers.open
@@ -120,8 +120,14 @@ func (m *monitor) fillFrom(ctx context.Context, root int, place string, dir int,
 	return true, volumes.CopyTree(ctx, from, dir, o)
 }
 
-// ownerOnDisk is a file's owner, as the container's root shows it, on disk.
-func (m *monitor) ownerOnDisk(uid, gid uint32) (diskUID, diskGID uint32) {
+// ownerInVolume is whose a file, which the container's root shows as uid's and gid's,
+// is to be in a volume, so that the container sees the image's owner there too: the
+// image's where its mount maps owners (mapVolume), and what the container has in that
+// one's place where it doesn't.
+func (m *monitor) ownerInVolume(uid, gid uint32) (diskUID, diskGID uint32) {
+	if m.volumesAsTheyAre() {
+		return uid, gid
+	}
 	return onDisk(m.ids.UIDs, uid), onDisk(m.ids.GIDs, gid)
 }
 

@@ -134,3 +134,22 @@ func TestPlanOfOwnIDs(t *testing.T) {
 	p.RootPath = "/store/root"
 	golden(t, filepath.Join("testdata", "plan-own-ids.txt"), sandbox.PlanText(sandbox.Plan(&p)))
 }
+
+// A volume begins with owners that the container sees as the image's: on disk they are
+// those where its mount maps them, and with keep-id, where it doesn't, the container's.
+func TestOwnersInNewVolumes(t *testing.T) {
+	ids := sandbox.IDMaps{
+		UIDs: []sandbox.IDRange{{Inside: 0, Host: 1, Count: 1000}, {Inside: 1000, Host: 0, Count: 1}},
+		GIDs: []sandbox.IDRange{{Inside: 0, Host: 1, Count: 1000}, {Inside: 1000, Host: 0, Count: 1}},
+	}
+	for mode, want := range map[string][2]uint32{
+		"keep-id":                {100, 0}, // as the root shows 99 and the user's own
+		"keep-id:uid=1000":       {100, 0},
+		"map:uids=0-1-1000;gids": {99, 1000},
+	} {
+		m := &monitor{c: &Container{Spec: Spec{UserMode: mode}}, ids: ids}
+		if uid, gid := m.ownerInVolume(100, 0); uid != want[0] || gid != want[1] {
+			t.Errorf("%s: %d:%d, want %d:%d", mode, uid, gid, want[0], want[1])
+		}
+	}
+}
