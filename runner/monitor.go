@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -231,7 +232,7 @@ func (m *monitor) makePlan() error {
 	}
 	err = m.inOwnRoot(func(root int) error {
 		m.acct = accountsIn(root)
-		return nil
+		return m.addKeptAccount(root, cmp.Or(m.c.Spec.Dir, cfg.WorkingDir))
 	})
 	if err != nil {
 		return err

@@ -153,3 +153,24 @@ func TestOwnersInNewVolumes(t *testing.T) {
 		}
 	}
 }
+
+// Who has the same number inside gets an account where the image has none.
+func TestKeptAccount(t *testing.T) {
+	a := Accounts{Passwd: "root:x:0:0::/root:/bin/sh\nann:x:7:7::/:/bin/sh\n", Group: "root:x:0:\n"}
+	for _, c := range []struct {
+		name          string
+		uid, gid      uint32
+		passwd, group string
+	}{
+		{"joe", 1000, 1000, "joe:x:1000:1000::/srv:/bin/sh\n", "joe:x:1000:\n"},
+		{"ann", 1000, 0, "user1000:x:1000:0::/srv:/bin/sh\n", ""},
+		{"joe", 7, 1000, "", ""},
+	} {
+		if passwd, group := a.keptAccount(c.name, c.uid, c.gid, "/srv"); passwd != c.passwd || group != c.group {
+			t.Errorf("%s %d:%d: %q, %q", c.name, c.uid, c.gid, passwd, group)
+		}
+	}
+	if passwd, group := (Accounts{}).keptAccount("joe", 1, 1, "/"); passwd+group != "" {
+		t.Errorf("without accounts: %q, %q", passwd, group)
+	}
+}
