@@ -9,6 +9,7 @@ import (
 
 	"unionfs/layerstore/driver"
 	"unionfs/layerstore/layertar"
+	"unionfs/runner"
 )
 
 func diffCommand(f *storeFlags) *cobra.Command {
@@ -17,15 +18,21 @@ func diffCommand(f *storeFlags) *cobra.Command {
 		Use:   "diff CONTAINER|SNAPSHOT|IMAGE",
 		Short: "List the paths that a snapshot, or each layer of an image, changes",
 		Long: `List what a snapshot changes in the image that it was made from: A is added, C
-is changed, D is deleted. For an image the lines of every layer are listed, each
+is changed, D is deleted. Of a container's, the places of mounts that all have
+(/proc, /etc/hosts) are left out. For an image the lines of every layer are listed, each
 under the layer's id, the lowest first.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := f.settled(cmd.Context(), args[0])
+			h, c, err := f.perhapsContainer(args[0])
 			if err != nil {
 				return err
 			}
-			return diff(cmd.Context(), s, cmd.OutOrStdout(), &o, args[0])
+			if c != nil {
+				if err := h.Sync(cmd.Context(), c); err != nil {
+					return err
+				}
+			}
+			return diff(cmd.Context(), h.shop, cmd.OutOrStdout(), &o, args[0], c != nil)
 		},
 	}
 	o.add(cmd)
@@ -33,7 +40,7 @@ under the layer's id, the lowest first.`,
 }
 
 // diff looks for a snapshot first: those are what changes.
-func diff(ctx context.Context, s *shop, w io.Writer, o *output, what string) error {
+func diff(ctx context.Context, s *shop, w io.Writer, o *output, what string, isContainer bool) error {
 	n, err := s.Snapshot(what)
 	if err != nil {
 		layers, ierr := changesOfImage(ctx, s, what)
@@ -49,6 +56,9 @@ func diff(ctx context.Context, s *shop, w io.Writer, o *output, what string) err
 	changes, err := d.Changes(ctx, n)
 	if err != nil {
 		return err
+	}
+	if isContainer {
+		changes = runner.OwnChanges(changes)
 	}
 	if o.json || o.format != "" {
 		var l layerChanges
