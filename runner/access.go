@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -12,7 +13,7 @@ import (
 // denied" and no more; this is the rest.
 
 // accessAdvice is what may help against a refused access.
-func (m *monitor) accessAdvice(mount *Mount) string {
+func (m *monitor) accessAdvice(mount *Mount, err error) string {
 	switch {
 	case mount.IDMap != "" && !m.facts.InitialUserNS:
 		return " (id-mapped mounts take the machine's own root: leave idmap out, and use U, or --userns=keep-id)"
@@ -20,6 +21,8 @@ func (m *monitor) accessAdvice(mount *Mount) string {
 		return ""
 	case mount.Chown && !m.facts.InitialUserNS:
 		return " (U gives away only what is owned by the ids of this user namespace: change the owners as root, or leave U out)"
+	case mount.Type == VolumeMount && !m.facts.InitialUserNS && errors.Is(err, unix.EPERM):
+		return " (for an ordinary user the kernel mounts tmpfs, overlay and directories alone: run this as root)"
 	case !m.facts.InitialUserNS:
 		return " (this user may not use it: change its mode or owner, or as root use idmap)"
 	}

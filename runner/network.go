@@ -168,9 +168,31 @@ func slirpForward(socket string, p port) error {
 		return err
 	}
 	if strings.Contains(string(text), `"error"`) {
-		return fmt.Errorf("port %d can't be published: %s", p.host, firstLine(text))
+		return fmt.Errorf("port %d can't be published: %s", p.host, p.refused(ip, firstLine(text)))
 	}
 	return nil
+}
+
+// refused says why a port isn't to be had, which slirp4netns doesn't: who tries is told.
+func (p *port) refused(ip, said string) string {
+	address := net.JoinHostPort(ip, strconv.Itoa(p.host))
+	var socket io.Closer
+	var err error
+	if p.protocol == "udp" {
+		socket, err = net.ListenPacket("udp", address)
+	} else {
+		socket, err = net.Listen("tcp", address)
+	}
+	switch {
+	case err == nil:
+		socket.Close()
+		return said
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "somebody else listens there: take another one"
+	case errors.Is(err, syscall.EACCES):
+		return "low ports are root's: take a higher one, or lower the sysctl net.ipv4.ip_unprivileged_port_start"
+	}
+	return err.Error()
 }
 
 // port is one that is published.

@@ -217,7 +217,7 @@ func outsideID(ranges []sandbox.IDRange, id uint32) (uint32, bool) {
 func (m *monitor) explain(mount *Mount, err error) error {
 	advice := ""
 	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
-		advice = m.accessAdvice(mount)
+		advice = m.accessAdvice(mount, err)
 	}
 	return &sandbox.StartError{Code: 125, Step: "storage", Err: fmt.Errorf("%s: %w%s", mount.title(), err, advice)}
 }

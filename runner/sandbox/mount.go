@@ -134,7 +134,10 @@ func (in *inside) target(mount int, name string) (int, error) {
 	}
 	if found := st.Mode&unix.S_IFMT == unix.S_IFDIR; found != isDir {
 		unix.Close(fd)
-		return -1, map[bool]error{true: unix.ENOTDIR, false: unix.EISDIR}[isDir]
+		if isDir {
+			return -1, fmt.Errorf("it is a file, and a directory is to be mounted there: is the source what it was meant to be? (%w)", unix.ENOTDIR)
+		}
+		return -1, fmt.Errorf("it is a directory, and a file is to be mounted there: is the source what it was meant to be? (%w)", unix.EISDIR)
 	}
 	return fd, nil
 }
