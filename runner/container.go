@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sys/unix"
 
 	"unionfs/layerstore"
 	"unionfs/layerstore/driver"
@@ -145,6 +146,25 @@ func (r *Runner) config(c *Container) (v1.Config, error) {
 
 // runDir is the container's folder for sockets, made when missing.
 func (r *Runner) runDir(c *Container) (string, error) {
+	if err := os.MkdirAll(r.RunDir, 0o700); err != nil {
+		return "", fmt.Errorf("%w: set XDG_RUNTIME_DIR to a folder of your own, or leave it out", err)
+	}
+	if err := ownFolder(r.RunDir); err != nil {
+		return "", err
+	}
 	dir := filepath.Join(r.RunDir, c.Short())
 	return dir, os.MkdirAll(dir, 0o700)
+}
+
+// ownFolder refuses a folder that others have made, or may write to, as everybody may
+// in /tmp: who speaks to a socket there would speak to them.
+func ownFolder(dir string) error {
+	var st unix.Stat_t
+	if err := unix.Lstat(dir, &st); err != nil {
+		return &os.PathError{Op: "lstat", Path: dir, Err: err}
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR || int(st.Uid) != os.Geteuid() || st.Mode&0o022 != 0 {
+		return fmt.Errorf("%s isn't this user's alone (owner %d, mode %04o): remove it, or set XDG_RUNTIME_DIR to a folder of your own", dir, st.Uid, st.Mode&0o7777)
+	}
+	return nil
 }

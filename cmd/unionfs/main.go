@@ -6,6 +6,8 @@ package main
 
 import (
 	"os"
+	"os/user"
+	"strconv"
 
 	"unionfs/runner/sandbox"
 )
@@ -25,5 +27,18 @@ func run(argv []string) int {
 		return runMount(form)
 	}
 	collectLater()
+	findHome()
 	return runTree(form.args)
+}
+
+// findHome has programs that were started without HOME (by cron, by init) keep what is
+// a user's where that user's other programs do: nobody else would find it, and in a user
+// namespace, where all are root, it would be everybody's.
+func findHome() {
+	if os.Getenv("HOME") != "" {
+		return
+	}
+	if u, err := user.LookupId(strconv.Itoa(os.Getuid())); err == nil && u.HomeDir != "" {
+		_ = os.Setenv("HOME", u.HomeDir) // never fails for such a name
+	}
 }
