@@ -30,6 +30,8 @@ type Spec struct {
 	Interactive bool `json:"interactive,omitempty"` // standard input stays open
 	Init        bool `json:"init,omitempty"`
 	Remove      bool `json:"remove,omitempty"` // with its end
+	// AtOnce says that whoever makes it starts it, too.
+	AtOnce bool `json:"atOnce,omitempty"`
 
 	Hostname   string   `json:"hostname,omitempty"`
 	Domainname string   `json:"domainname,omitempty"`

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -149,6 +150,9 @@ func (r *Runner) Remove(ctx context.Context, c *Container, o RemoveOptions) erro
 	// A killed monitor has left it.
 	if err := sandbox.RemoveGroup(groupName(c.ID)); err != nil {
 		r.Warn(fmt.Sprintf("container %s: its cgroup stays: %v", c.nameOrID(), err))
+	}
+	if r.RunDir != "" {
+		_ = os.RemoveAll(filepath.Join(r.RunDir, c.Short())) // dead sockets disturb nobody
 	}
 	d, err := r.driver(c)
 	if err != nil {

@@ -39,6 +39,7 @@ privilege: the container then is in a user namespace.`,
 			if err := r.read(cmd, args); err != nil {
 				return runnerError(err)
 			}
+			r.spec.AtOnce = true
 			h, err := f.containers()
 			if err != nil {
 				return runnerError(err)
