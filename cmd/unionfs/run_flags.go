@@ -238,8 +238,8 @@ func (r *runFlags) readSizes() error {
 			continue
 		}
 		n, err := units.RAMInBytes(size.word)
-		// None is no limit, as docker has it.
-		if err != nil || n < 0 || n == 0 && size.flag == "--shm-size" {
+		// None is no limit, or the default, as docker has it.
+		if err != nil || n < 0 {
 			return usagef("%s=%s: a size is expected, as in 512m", size.flag, size.word)
 		}
 		*size.into = n
