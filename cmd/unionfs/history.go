@@ -14,9 +14,18 @@ type historyRow struct {
 	Layer     string    `json:"layer"`
 	Created   time.Time `json:"created"`
 	CreatedBy string    `json:"createdBy"`
-	Size      int64     `json:"size"`
+	Size      byteSize  `json:"size"`
 	Comment   string    `json:"comment"`
 }
+
+// ID, CreatedSince and CreatedAt are docker's words for templates.
+func (r historyRow) ID() string { return r.Layer }
+
+// CreatedSince is how long ago.
+func (r historyRow) CreatedSince() string { return ago(r.Created) }
+
+// CreatedAt is when.
+func (r historyRow) CreatedAt() string { return dockerTime(r.Created) }
 
 func historyCommand(f *storeFlags) *cobra.Command {
 	var o output
@@ -42,7 +51,7 @@ func historyCommand(f *storeFlags) *cobra.Command {
 				{"LAYER", func(r historyRow) string { return o.layer(r.Layer) }},
 				{"CREATED", func(r historyRow) string { return ago(r.Created) }},
 				{"CREATED BY", func(r historyRow) string { return o.cut(r.CreatedBy, 60) }},
-				{"SIZE", func(r historyRow) string { return size(r.Size) }},
+				{"SIZE", func(r historyRow) string { return r.Size.String() }},
 				{"COMMENT", func(r historyRow) string { return r.Comment }},
 			})
 		},
@@ -54,7 +63,7 @@ func historyCommand(f *storeFlags) *cobra.Command {
 func historyRows(rows []layerstore.HistoryRow) []historyRow {
 	var out []historyRow
 	for _, r := range rows {
-		out = append(out, historyRow{string(r.Layer), r.Created.Time, strings.TrimPrefix(r.CreatedBy, "/bin/sh -c #(nop) "), r.Size, r.Comment})
+		out = append(out, historyRow{string(r.Layer), r.Created.Time, strings.TrimPrefix(r.CreatedBy, "/bin/sh -c #(nop) "), byteSize(r.Size), r.Comment})
 	}
 	return out
 }

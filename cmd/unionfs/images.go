@@ -17,9 +17,15 @@ type imageRow struct {
 	Digest     string    `json:"digest"`
 	ID         string    `json:"id"`
 	Created    time.Time `json:"created"`
-	Size       int64     `json:"size"`
+	Size       byteSize  `json:"size"`
 	Layers     int       `json:"layers"`
 }
+
+// CreatedSince and CreatedAt are docker's words for templates.
+func (r imageRow) CreatedSince() string { return ago(r.Created) }
+
+// CreatedAt is when.
+func (r imageRow) CreatedAt() string { return dockerTime(r.Created) }
 
 func imagesCommand(f *storeFlags) *cobra.Command {
 	var o output
@@ -45,6 +51,11 @@ since=IMAGE; names may have the wildcards of a shell in a pattern.`,
 			if err != nil {
 				return err
 			}
+			if o.format != "" && o.format != "json" { // as docker's templates have them
+				for i := range rows {
+					rows[i].ID = o.id(rows[i].ID)
+				}
+			}
 			return printRows(cmd.OutOrStdout(), &o, rows, func(r imageRow) string { return o.id(r.ID) }, imageColumns(&o, digests))
 		},
 	}
@@ -66,7 +77,7 @@ func imageColumns(o *output, digests bool) []column[imageRow] {
 		column[imageRow]{"IMAGE ID", func(r imageRow) string { return o.id(r.ID) }},
 		column[imageRow]{"CREATED", func(r imageRow) string { return ago(r.Created) }},
 		column[imageRow]{"LAYERS", func(r imageRow) string { return strconv.Itoa(r.Layers) }},
-		column[imageRow]{"SIZE", func(r imageRow) string { return size(r.Size) }},
+		column[imageRow]{"SIZE", func(r imageRow) string { return r.Size.String() }},
 	)
 }
 
@@ -119,7 +130,7 @@ func imageOf(s *shop, img layerstore.Image) (imageRow, error) {
 		if err != nil {
 			continue // system check tells of a missing layer
 		}
-		row.Size += info.Size
+		row.Size += byteSize(info.Size)
 	}
 	return row, nil
 }

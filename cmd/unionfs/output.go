@@ -87,7 +87,11 @@ func printJSON(w io.Writer, v any) error {
 }
 
 func printTemplate[T any](w io.Writer, format string, rows []T, options ...string) error {
-	t, err := template.New("format").Option(options...).Funcs(templateWords).Parse(format)
+	return executeEach(w, template.New("format").Option(options...).Funcs(templateWords), format, rows)
+}
+
+func executeEach[T any](w io.Writer, t *template.Template, format string, rows []T) error {
+	t, err := t.Parse(format)
 	if err != nil {
 		return usagef("--format: %v", err)
 	}
@@ -112,6 +116,11 @@ var templateWords = template.FuncMap{
 	"split": strings.Split,
 }
 
+// byteSize is a number of bytes: for people in templates, a number in JSON.
+type byteSize int64
+
+func (n byteSize) String() string { return size(int64(n)) }
+
 func size(n int64) string { return humanize.Bytes(uint64(max(n, 0))) }
 
 func ago(t time.Time) string {
@@ -120,6 +129,9 @@ func ago(t time.Time) string {
 	}
 	return humanize.Time(t)
 }
+
+// dockerTime is a time as docker's lists have it.
+func dockerTime(t time.Time) string { return t.Format("2006-01-02 15:04:05 -0700 MST") }
 
 // cut shortens a text for a table.
 func (o *output) cut(s string, n int) string {

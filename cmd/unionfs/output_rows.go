@@ -1,10 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"io"
+	"maps"
 	"reflect"
 	"strings"
 	"text/tabwriter"
+	"text/template"
 	"unicode"
 )
 
@@ -17,17 +20,59 @@ var formatEscapes = strings.NewReplacer(`\t`, "\t", `\n`, "\n")
 func printFormat[T any](w io.Writer, format string, rows []T, columns []column[T]) error {
 	table, isTable := strings.CutPrefix(format, "table ")
 	if !isTable {
-		return printTemplate(w, formatEscapes.Replace(format), rows)
+		return printRowTemplate(w, formatEscapes.Replace(format), rows)
 	}
 	table = formatEscapes.Replace(strings.TrimSpace(table))
 	t := tabwriter.NewWriter(w, 0, 8, 3, ' ', 0)
 	if err := printTemplate(t, table, []headings{headingsOf(columns)}); err != nil {
 		return err
 	}
-	if err := printTemplate(t, table, rows); err != nil {
+	if err := printRowTemplate(t, table, rows); err != nil {
 		return err
 	}
 	return t.Flush()
+}
+
+// printRowTemplate is printTemplate for rows of a list: as JSON a row has the names
+// that templates know, as docker's rows have.
+func printRowTemplate[T any](w io.Writer, format string, rows []T) error {
+	words := maps.Clone(templateWords)
+	words["json"] = func(v any) (string, error) {
+		if row, ok := v.(T); ok {
+			v = fieldsOf(row)
+		}
+		b, err := json.Marshal(v)
+		return string(b), err
+	}
+	return executeEach(w, template.New("format").Funcs(words), format, rows)
+}
+
+// fieldsOf are a row's fields, and what its methods without arguments answer.
+func fieldsOf[T any](row T) any {
+	v := reflect.ValueOf(row)
+	if v.Kind() != reflect.Struct {
+		return row
+	}
+	out := map[string]any{}
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		if f.IsExported() && !f.Anonymous {
+			out[f.Name] = shownValue(v.FieldByIndex(f.Index).Interface())
+		}
+	}
+	for i := range v.NumMethod() {
+		if m := v.Method(i); m.Type().NumIn() == 0 && m.Type().NumOut() == 1 {
+			out[v.Type().Method(i).Name] = shownValue(m.Call(nil)[0].Interface())
+		}
+	}
+	return out
+}
+
+// shownValue is a value as a template prints it, where that isn't what JSON has.
+func shownValue(v any) any {
+	if n, ok := v.(byteSize); ok {
+		return n.String()
+	}
+	return v
 }
 
 // headings are what stands above a row's fields, by their names.

@@ -117,7 +117,7 @@ func psRowOf(c *runner.Container, ports string) psRow {
 		ID: c.ID, Names: c.Name, Image: c.Spec.Image + c.Spec.Rootfs, Command: strings.Join(c.Spec.CommandLine(), " "),
 		State: statusWord(&c.State), Status: statusText(c.State, c.Created), Created: c.Created,
 		Ports: ports, Labels: c.Labels, Exit: c.State.ExitCode,
-		CreatedAt: c.Created.Format("2006-01-02 15:04:05 -0700 MST"), RunningFor: ago(c.Created),
+		CreatedAt: dockerTime(c.Created), RunningFor: ago(c.Created),
 		Mounts: mountNames(c), Networks: c.Spec.NetMode,
 	}
 }

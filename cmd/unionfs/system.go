@@ -96,12 +96,15 @@ func tellProblems(w io.Writer, o *output, found []layerstore.Problem) error {
 
 // dfRow is one row of system df.
 type dfRow struct {
-	Type        string `json:"type"`
-	Total       int    `json:"total"`
-	Active      int    `json:"active"`
-	Size        int64  `json:"size"`
-	Reclaimable int64  `json:"reclaimable"`
+	Type        string   `json:"type"`
+	Total       int      `json:"total"`
+	Active      int      `json:"active"`
+	Size        byteSize `json:"size"`
+	Reclaimable byteSize `json:"reclaimable"`
 }
+
+// TotalCount is docker's word for templates.
+func (r dfRow) TotalCount() int { return r.Total }
 
 func dfCommand(f *storeFlags) *cobra.Command {
 	var o output
@@ -137,22 +140,26 @@ func volumesRow(cmd *cobra.Command, s *shop) (dfRow, error) {
 	row := dfRow{Type: "Local Volumes"}
 	all, err := volumeUsages(cmd, s)
 	for _, v := range all {
-		row.Total, row.Size = row.Total+1, row.Size+v.Size
+		row.Total, row.Size = row.Total+1, row.Size+byteSize(v.Size)
 		if v.Links > 0 {
 			row.Active++
 		} else {
-			row.Reclaimable += v.Size
+			row.Reclaimable += byteSize(v.Size)
 		}
 	}
 	return row, err
 }
 
+func dfRowOf(what string, u layerstore.Part) dfRow {
+	return dfRow{what, u.Count, u.Active, byteSize(u.Size), byteSize(u.Reclaimable)}
+}
+
 func tellUsage(w io.Writer, o *output, u layerstore.Usage, volumes dfRow) error {
 	rows := []dfRow{
-		{"Images", u.Images.Count, u.Images.Active, u.Images.Size, u.Images.Reclaimable},
-		{"Snapshots", u.Snapshots.Count, u.Snapshots.Active, u.Snapshots.Size, u.Snapshots.Reclaimable},
+		dfRowOf("Images", u.Images),
+		dfRowOf("Snapshots", u.Snapshots),
 		volumes,
-		{"Partial downloads", u.Partial.Count, u.Partial.Active, u.Partial.Size, u.Partial.Reclaimable},
+		dfRowOf("Partial downloads", u.Partial),
 	}
 	if o.json || o.format != "" && o.format != "table" {
 		return printRows(w, o, rows, nil, nil)
@@ -160,7 +167,7 @@ func tellUsage(w io.Writer, o *output, u layerstore.Usage, volumes dfRow) error 
 	t := tabwriter.NewWriter(w, 0, 8, 3, ' ', 0)
 	fmt.Fprintln(t, "TYPE\tTOTAL\tACTIVE\tSIZE\tRECLAIMABLE")
 	for _, r := range rows {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%s\n", r.Type, r.Total, r.Active, size(r.Size), size(r.Reclaimable))
+		fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%s\n", r.Type, r.Total, r.Active, r.Size, r.Reclaimable)
 	}
 	if err := t.Flush(); err != nil {
 		return err
