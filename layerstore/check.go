@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"unionfs/fs/hostfs"
 	"unionfs/layerstore/layertar"
 )
@@ -102,7 +104,9 @@ func (c *checker) blobs() error {
 		case c.ctx.Err() != nil:
 			return c.ctx.Err()
 		case err != nil:
-			c.say(c.drop(c.s.BlobPath(d)), "run with --repair, and pull its image again", "blob %s: %v", d, err)
+			// Who can't read it just now doesn't know that it is bad.
+			noFile := errors.Is(err, unix.EISDIR) || errors.Is(err, unix.ELOOP)
+			c.say(noFile && c.drop(c.s.BlobPath(d)), "run with --repair, and pull its image again", "blob %s: %v", d, err)
 		case got != d:
 			c.say(c.drop(c.s.BlobPath(d)), "run with --repair, and pull its image again", "blob %s is damaged: it hashes to %s", d, got)
 		}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
+	"github.com/mikelolasagasti/xz"
 )
 
 // Compression is how a file is packed.
@@ -69,6 +69,10 @@ func isBzip2(head []byte) bool {
 		(bytes.HasPrefix(head[4:], bzip2Block) || bytes.HasPrefix(head[4:], bzip2End))
 }
 
+// maxWindow is how much of what was unpacked a decompressor keeps in memory: what xz -9
+// and zstd --long ask for, where a file of a few bytes may ask for 4 GiB.
+const maxWindow = 128 << 20
+
 // Decompress answers the tar in a file's bytes, which themselves say how they are
 // packed.
 func Decompress(r io.Reader) (io.ReadCloser, error) {
@@ -81,7 +85,7 @@ func Decompress(r io.Reader) (io.ReadCloser, error) {
 	case Gzip:
 		return gzip.NewReader(b)
 	case Zstd:
-		z, err := zstd.NewReader(b, zstd.WithDecoderMaxWindow(128<<20))
+		z, err := zstd.NewReader(b, zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, err
 		}
@@ -89,7 +93,7 @@ func Decompress(r io.Reader) (io.ReadCloser, error) {
 	case Bzip2:
 		return io.NopCloser(bzip2.NewReader(b)), nil
 	case XZ:
-		x, err := xz.NewReader(b)
+		x, err := xz.NewReader(b, maxWindow)
 		return io.NopCloser(x), err
 	}
 	return io.NopCloser(b), nil

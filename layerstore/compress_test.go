@@ -3,12 +3,14 @@ package layerstore
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"io"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/mikelolasagasti/xz"
 )
 
 // A zstd stream may begin with a frame that says nothing of the data, as those do
@@ -61,6 +63,18 @@ func TestDecompressFiles(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s: damage isn't seen", packed)
 		}
+	}
+	// One that asks for 4 GiB of memory is refused before it has any.
+	greedy, err := base64.StdEncoding.DecodeString("/Td6WFoAAATm1rRGAgAhASgAAADmoBGzAQAEaGVsbG8AAAAAsTe52+XaHpsAAR0FuC2Arx+2830BAAAAAARZWg==")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Decompress(bytes.NewReader(greedy))
+	if err == nil {
+		_, err = io.ReadAll(r)
+	}
+	if !errors.Is(err, xz.ErrMemlimit) {
+		t.Errorf("a dictionary of 4 GiB: %v", err)
 	}
 	for _, name := range []string{"BZh9", "BZh91AY&S", "BZh9.txt/long/name", ""} {
 		if c := CompressionOf([]byte(name + strings.Repeat("\x00", 100))); c != Plain {

@@ -50,8 +50,8 @@ func (c *Container) Committed(img v1.Config) (v1.Config, error) {
 	if err != nil {
 		return out, err
 	}
+	out.ExposedPorts = maps.Clone(img.ExposedPorts)
 	for _, p := range ports {
-		out.ExposedPorts = maps.Clone(out.ExposedPorts)
 		if out.ExposedPorts == nil {
 			out.ExposedPorts = map[string]struct{}{}
 		}

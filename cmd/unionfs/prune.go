@@ -39,7 +39,7 @@ label!=KEY[=VALUE]; all must hold.`,
 				return err
 			}
 			ask := agreed
-			if what.volumes {
+			if what.volumes || what.containers {
 				ask = agreedToLose
 			}
 			if !force && !ask(cmd, what.question()) {
@@ -99,7 +99,7 @@ func containerPruneCommand(f *storeFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if !force && !agreed(cmd, "Remove all containers that don't run?") {
+			if !force && !agreedToLose(cmd, "Remove all containers that don't run, and what they wrote?") {
 				return nil
 			}
 			return pruneContainers(cmd, s, old)

@@ -3,7 +3,6 @@ package build
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -151,7 +150,7 @@ func (c *changer) workdir(dir string) {
 }
 
 func add[V any](to *map[string]V, key string, value V) {
-	if *to = maps.Clone(*to); *to == nil {
+	if *to == nil {
 		*to = map[string]V{}
 	}
 	(*to)[key] = value
