@@ -103,16 +103,20 @@ func (s *Store) mayBegin(n *Snapshot) error {
 // Snapshots lists the snapshots, the oldest first. One whose description is damaged
 // is an error: who collects what nobody needs has to know them all.
 func (s *Store) Snapshots() ([]Snapshot, error) {
-	return s.snapshots(func(err error) error { return err })
+	return s.snapshots(damagedSnapshot)
 }
 
 // SoundSnapshots is Snapshots for those who only look: it warns of damaged ones, and
 // leaves them out.
 func (s *Store) SoundSnapshots() ([]Snapshot, error) {
 	return s.snapshots(func(err error) error {
-		s.Warn(fmt.Sprintf("%v: unionfs system check says what can be done", err))
+		s.Warn(damagedSnapshot(err).Error())
 		return nil
 	})
+}
+
+func damagedSnapshot(err error) error {
+	return fmt.Errorf("%w: unionfs system check says what can be done", err)
 }
 
 // snapshots asks about damaged ones whether they are the end.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -62,22 +63,41 @@ func (r *Runner) open(n layerstore.Snapshot) (c Container, ok bool, err error) {
 	return c, true, err
 }
 
-// List answers all containers, the newest first.
+// List answers all containers, the newest first. It warns of damaged ones, and leaves
+// them out: they are in nobody else's way.
 func (r *Runner) List() ([]Container, error) {
 	all, err := r.Store.SoundSnapshots()
 	if err != nil {
 		return nil, err
 	}
+	return r.listed(all, func(err error) error {
+		r.Warn(fmt.Sprintf("%v: it is left out", err))
+		return nil
+	})
+}
+
+// listAll is List for those who take away, or hand out again, what no container has: a
+// damaged one is an error, since nobody knows what it has.
+func (r *Runner) listAll() ([]Container, error) {
+	all, err := r.Store.Snapshots()
+	if err != nil {
+		return nil, err
+	}
+	return r.listed(all, func(err error) error { return err })
+}
+
+// listed asks about damaged ones whether they are the end.
+func (r *Runner) listed(all []layerstore.Snapshot, damaged func(error) error) ([]Container, error) {
 	var out []Container
-	for i := len(all) - 1; i >= 0; i-- {
-		c, ok, err := r.open(all[i])
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // removed since
-		}
-		if err != nil {
-			return nil, err
-		}
-		if ok {
+	for _, n := range slices.Backward(all) {
+		c, ok, err := r.open(n)
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // removed since
+		case err != nil:
+			if err := damaged(err); err != nil {
+				return nil, err
+			}
+		case ok:
 			out = append(out, c)
 		}
 	}

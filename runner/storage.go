@@ -87,7 +87,7 @@ func anonymousName() string {
 // VolumeUsers answers which containers, by name, have a volume among their
 // mounts, whether they run or not.
 func (r *Runner) VolumeUsers(volume string) ([]string, error) {
-	list, err := r.List()
+	list, err := r.listAll()
 	if err != nil {
 		return nil, err
 	}

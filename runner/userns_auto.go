@@ -108,7 +108,7 @@ func grantedTo(name, file string) (out []sandbox.IDRange, err error) {
 // takenIDs are the ranges of all containers.
 func (r *Runner) takenIDs() (sandbox.IDMaps, error) {
 	var taken sandbox.IDMaps
-	list, err := r.List()
+	list, err := r.listAll()
 	for i := range list {
 		if ids := list[i].Spec.IDs; ids != nil {
 			taken.UIDs = append(taken.UIDs, ids.UIDs...)
